@@ -1,0 +1,37 @@
+# Needs make, Python 3.10 or newer with venv (Debian: python3-venv), and a package index. All else goes to .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+SCRIPTS := backup_preflight/collect/linux.sh .ci/run
+
+.PHONY: help run test lint clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /make \1	/' | expand -t 14
+
+run: $(INSTALLED) ## judge the recordings in examples/ (no VM needed); some of them are bad on purpose
+	@status=0; $(BIN)/pytest --hosts=recorded://examples || status=$$?; \
+	case $$status in \
+	  1) echo "exit code 1: as it should be, because the examples hold VMs that Azure Backup would fail on" ;; \
+	  *) echo "exit code $$status: not the 1 that the examples should give"; exit 1 ;; \
+	esac
+
+test: $(INSTALLED) ## the suite's own tests; what this machine lacks for some of them is said in the skips
+	$(BIN)/pytest selftests -rs
+
+lint: $(INSTALLED) ## format, style, types, shell
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict backup_preflight tests_linux tests_network tests_windows
+	$(BIN)/shellcheck -s sh $(SCRIPTS)
+
+clean: ## remove .venv and caches
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "$(PYTHON) is missing or older than 3.10; name another: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
+	@touch $@

@@ -1,0 +1,45 @@
+"""What can go wrong outside a check.
+
+PreflightError
+├── UsageError           the command line, a list, an inventory or a recording is wrong: exit 4 before any connection
+└── ConnectionProblem    this VM could not be read: one result for the VM, "unreachable"
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class PreflightError(Exception):
+    """Base of the suite's own errors."""
+
+
+class UsageError(PreflightError):
+    """Bad input. The message names the input and the remedy, in one line."""
+
+
+class Problem(Enum):
+    """Why a VM could not be read. The value is the word that reports show."""
+
+    DNS = "name not found"
+    REFUSED = "connection refused"
+    NO_ROUTE = "no route"
+    TIMEOUT = "timed out"
+    HOST_KEY = "host key"
+    AUTHENTICATION = "authentication"
+    DROPPED = "connection lost"
+    NOT_LINUX = "not a Linux shell"
+    TRANSPORT = "transport"
+
+
+class ConnectionProblem(PreflightError):
+    """A VM could not be read.
+
+    ``detail`` says what happened, ``remedy`` what to do; neither ever holds a secret.
+    """
+
+    def __init__(self, problem: Problem, detail: str, remedy: str) -> None:
+        super().__init__(f"{problem.value}: {detail}")
+        self.problem = problem
+        self.detail = detail
+        self.remedy = remedy

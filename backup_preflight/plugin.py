@@ -1,0 +1,307 @@
+"""The pytest plugin: options and hooks. What they do is done elsewhere.
+
+Installed, it is loaded into every pytest run, so it acts only on its own checks and stays silent otherwise.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backup_preflight.causes import Edition, find_error
+from backup_preflight.checks import PACKAGES, Check, catalogue, check_of, find_check
+from backup_preflight.errors import UsageError
+from backup_preflight.report import json_report, reference
+from backup_preflight.report.message import printable, render
+from backup_preflight.report.summary import Vm, exit_code
+from backup_preflight.report.terminal import TerminalReport
+from backup_preflight.session import SESSION, Session
+from backup_preflight.targets import Options, expand, register_backends
+from backup_preflight.verdict import Result, Rules, Verdict
+
+RESULT = pytest.StashKey[Result]()
+_CATEGORIES = {
+    Verdict.ADVICE.value: ("advice", "a", ("ADVICE", {"yellow": True})),
+    Verdict.UNDETERMINED.value: ("undetermined", "?", ("UNDETERMINED", {"purple": True})),
+    Verdict.UNREACHABLE.value: ("unreachable", "U", ("UNREACHABLE", {"red": True})),
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the suite's options; those of targets (--hosts, --sudo, --ssh-config, …) are testinfra's."""
+    group = parser.getgroup("azure-backup-preflight", "Azure Backup preflight")
+    group.addoption(
+        "--edition", choices=[edition.value for edition in Edition], default="current", help="judge by the 2017 page or today's"
+    )
+    group.addoption("--fail-on-advice", action="store_true", help="advice fails the run too")
+    group.addoption("--allow-undetermined", action="store_true", help="exit 0 although something could not be seen")
+    group.addoption("--error", metavar="TEXT", help="only the causes of this error: a code, or (part of) its heading, English or Korean")
+    group.addoption("--list-errors", action="store_true", help="list the errors with their causes, and exit")
+    group.addoption("--explain", nargs="?", const="", metavar="ID", help="explain a check (without ID: list them), and exit")
+    group.addoption("--record", metavar="DIR", help="keep what was read of each VM, for recorded://DIR")
+    group.addoption("--json", metavar="FILE", help="write every result as JSON")
+    group.addoption(
+        "--storage-endpoint", action="append", default=[], metavar="HOST", help="a storage host the VMs shall reach; repeatable"
+    )
+    group.addoption("--accept-new-host-keys", action="store_true", help="accept keys of unknown hosts; a changed key is still refused")
+    group.addoption("--forks", type=int, default=50, metavar="N", help="read at most N VMs at a time (default 50)")
+
+
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """``--explain`` and ``--list-errors`` need no VM."""
+    try:
+        if config.option.explain is not None:
+            text = reference.explain(find_check(config.option.explain)) if config.option.explain else reference.list_checks()
+        elif config.option.list_errors:
+            text = reference.list_errors()
+        else:
+            return None
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+    print(text)  # noqa: T201  (the answer itself)
+    return 0
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Take the targets apart before any work, so that bad input is one line. Raises pytest.UsageError."""
+    if config.option.help or config.option.version or not _ours(config):
+        return
+    try:
+        session = _session(config)
+    except UsageError as problem:
+        # Raised from None: what was parsed may hold a password.
+        raise pytest.UsageError(str(problem)) from None
+    config.stash[SESSION] = session
+    config.pluginmanager.register(Run(config, session), "preflight-run")
+
+
+def _ours(config: pytest.Config) -> bool:
+    """Whether this run names a package of checks, or a folder that holds them."""
+    for argument in config.args:
+        path = Path(argument.split("::")[0])
+        if any(package in {*path.parts, argument.split(".")[0]} or (path / package).is_dir() for package in PACKAGES):
+            return True
+    return False
+
+
+def _session(config: pytest.Config) -> Session:
+    option = config.option
+    rules = Rules(Edition(option.edition), find_error(option.error) if option.error else None)
+    register_backends()
+    targets, notes = expand(
+        Options(
+            hosts=option.hosts,
+            connection=option.connection,
+            ssh_config=option.ssh_config,
+            ssh_identity_file=option.ssh_identity_file,
+            sudo=option.sudo,
+            sudo_user=option.sudo_user,
+            ansible_inventory=option.ansible_inventory,
+            force_ansible=option.force_ansible,
+            accept_new_host_keys=option.accept_new_host_keys,
+            storage_endpoints=tuple(option.storage_endpoint),
+        )
+    )
+    if option.forks < 1:
+        raise UsageError(f"--forks={option.forks}: give a number of 1 or more")
+    record = _directory("--record", Path(option.record)) if option.record else None
+    if option.json:
+        _directory("--json", Path(option.json).parent)
+    return Session(targets, notes, rules, option.forks, record)
+
+
+def _directory(name: str, path: Path) -> Path:
+    """The directory, made if it is not there, before hours of reading come to nothing."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{name}: {path}: {error.strerror}: give a place that you may write to") from None
+    return path
+
+
+class Connection(pytest.Item):
+    """Whether a VM can be read: one result for it, whatever its checks are."""
+
+    def __init__(self, *, target: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.target = target
+
+    def runtest(self) -> None:
+        """See ``Run.pytest_runtest_call``."""
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Nothing in a file stands for it."""
+        return self.path, None, self.name
+
+
+class Run:
+    """The hooks of a run that has checks in it."""
+
+    def __init__(self, config: pytest.Config, session: Session) -> None:
+        self.config = config
+        self.session = session
+        self.error = session.rules.error
+        self.edition = session.rules.edition
+        self.vms: dict[str, Vm] = {}
+        self.expected: dict[str, int] = {}
+        self.code: int | None = None
+        terminal = config.pluginmanager.get_plugin("terminalreporter")
+        self.report = TerminalReport(terminal) if terminal else None
+        if terminal and config.option.verbose <= 0:
+            terminal.showfspath = False
+
+    def pytest_report_header(self) -> list[str]:
+        """What is about to happen; the notes are about the input."""
+        count = len(self.session.targets)
+        edition = self.edition.value
+        return [
+            f"azure backup preflight: {count} VM{'s' if count != 1 else ''}, edition {edition}; reads only, changes nothing",
+            *(f"note: {printable(note)}" for note in self.session.notes),
+        ]
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """One test per VM."""
+        if "target" in metafunc.fixturenames and metafunc.module.__name__.split(".")[0] in PACKAGES:
+            targets = list(self.session.targets.values())
+            metafunc.parametrize("target", targets, ids=list(self.session.targets), scope="session", indirect=True)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
+        """VM by VM, each after its connection; with ``--error`` its causes only, in the documented order."""
+        if self.error:
+            wanted = self._steps()
+            kept = [item for item in items if (check := _check(item)) and check.id in wanted]
+            self.config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+            items[:] = sorted(kept, key=lambda item: wanted[_check(item).id])  # type: ignore[union-attr]
+        order = {id_: index for index, id_ in enumerate(self.session.targets)}
+        items.sort(key=lambda item: order.get(_target(item) or "", len(order)))
+        for id_ in dict.fromkeys(filter(None, map(_target, items))):
+            first = next(index for index, item in enumerate(items) if _target(item) == id_)
+            name = f"connection[{id_}]"
+            items.insert(first, Connection.from_parent(session, name=name, nodeid=f"preflight::{name}", target=id_))
+        for target in filter(None, map(_target, items)):
+            self.expected[target] = self.expected.get(target, 0) + 1
+
+    def _steps(self) -> dict[str, int]:
+        """Check id → its place in the documented order of the error's causes."""
+        if self.error is None:
+            return {}
+        checks = [catalogue()[id_] for id_ in self.error.checks]
+        for cause in self.error.causes(self.edition):
+            checks += [check for check in catalogue().values() if cause in check.causes]
+        return {check.id: place for place, check in reversed(list(enumerate(checks)))}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Begin to read every VM that has a check."""
+        if not session.config.option.collectonly:
+            self.session.start(list(self.expected))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """A VM that could not be read has said so once; its checks are skipped."""
+        id_ = _target(item)
+        if id_ and not isinstance(item, Connection) and not self.session.is_readable(id_):
+            pytest.skip(f"{id_} could not be read")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        """Judge instead of calling: dependencies, editions and unobserved facts are the judge's business."""
+        if check := _check(pyfuncitem):
+            self._end(pyfuncitem, self.session.result(check, _target(pyfuncitem)))
+            return True
+        return None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        """The connection's own result."""
+        if isinstance(item, Connection):
+            self._end(item, self.session.connection(item.target))
+
+    def _end(self, item: pytest.Item, result: Result) -> None:
+        item.stash[RESULT] = result
+        if result.verdict == Verdict.NOT_APPLICABLE.value:
+            pytest.skip(result.reason)
+        if result.verdict == Verdict.ADVICE.value:
+            item.add_report_section("call", "advice", render(result))
+        elif result.verdict != Verdict.PASS.value:
+            pytest.fail(render(result), pytrace=False)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+        """The result travels with pytest's report, as plain data."""
+        report = yield
+        report.preflight_check = isinstance(item, Connection) or _check(item) is not None
+        if call.when == "call" and (result := item.stash.get(RESULT, None)):
+            report.preflight = result.as_data()
+            report.user_properties += [("check", result.check), ("verdict", result.verdict), ("causes", " ".join(result.causes))]
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, Any] | None:
+        """Advice and undetermined are counted under their own names; only -v shows each test."""
+        if (result := _result(report)) is None:
+            silent = getattr(report, "preflight_check", False) and report.skipped and self.config.option.verbose <= 0
+            return ("skipped", "", "") if silent else None
+        category, letter, word = _CATEGORIES.get(result.verdict, (report.outcome, "", report.outcome.upper()))
+        return (category, letter, word) if self.config.option.verbose > 0 else (category, "", "")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the result in, and show a VM as soon as its last one is there."""
+        if (result := _result(report)) is None:
+            return
+        vm = self.vms.setdefault(result.target, Vm(result.target))
+        vm.add(result)
+        self.expected[vm.id] = self.expected.get(vm.id, 0) - 1
+        if self.report and self.expected[vm.id] == 0 and self.config.option.verbose <= 0:
+            self.report.show(vm)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """The exit code, and the JSON report."""
+        self.session.close()
+        results = [result for vm in self.vms.values() for result in vm.results]
+        if exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
+            option = self.config.option
+            code = exit_code(results, strict=option.fail_on_advice, allow_undetermined=option.allow_undetermined)
+            session.exitstatus = code or (exitstatus if _foreign_failures(session, results) else 0)
+            if not _foreign_failures(session, results):
+                # The report has said it all; pytest's own list would say it again, in quadratic time.
+                self.config.option.tbstyle = "no"
+                if self.report:
+                    self.report.hush()
+        if self.config.option.json and not hasattr(self.config, "workerinput"):
+            json_report.write(Path(self.config.option.json), list(self.vms.values()), self.edition, int(session.exitstatus))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_terminal_summary(self) -> None:
+        """The closing table."""
+        if self.report and self.vms:
+            self.report.finish(list(self.vms.values()), self.error)
+
+
+def _check(item: pytest.Item) -> Check | None:
+    return check_of(getattr(item, "function", None))
+
+
+def _target(item: pytest.Item) -> str | None:
+    """The VM that an item is about; None for all of them together, and for what is not ours."""
+    if isinstance(item, Connection):
+        return item.target
+    callspec = getattr(item, "callspec", None)
+    found = callspec.params.get("target") if callspec else None
+    return found.id if found is not None else None
+
+
+def _result(report: pytest.TestReport) -> Result | None:
+    data = getattr(report, "preflight", None)
+    return Result.from_data(data) if data else None
+
+
+def _foreign_failures(session: pytest.Session, results: list[Result]) -> bool:
+    """Whether a test that is no check of ours has failed."""
+    ours = {Verdict.FAIL.value, Verdict.CRASH.value, Verdict.UNDETERMINED.value, Verdict.UNREACHABLE.value}
+    return session.testsfailed > sum(result.verdict in ours for result in results)

@@ -1,0 +1,195 @@
+"""The recording: what the collector printed on one VM, split into sections. The format is described in docs/recording.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from backup_preflight.errors import UsageError
+
+FORMAT = 1
+SUFFIX = ".recording"
+MAX_BYTES = 8 * 1024 * 1024
+"""Largest recording that is read; the collector bounds each section, a whole one is near 100 KiB."""
+
+_LAST_SECOND = 253402300799  # of the year 9999
+_META = b"#azure-backup-preflight "
+_HEADER = re.compile(rb"^([0-9a-f]{32}) azure-backup-preflight (\d{1,6}) (linux|windows)\r?$", re.MULTILINE)
+_BEGIN = re.compile(rb"begin ([a-z0-9_]{1,40})(?: (.*))?")
+_END = re.compile(rb"end ([a-z0-9_]{1,40}) (ok|absent|denied|unsupported|timeout|error)(?: (.*))?")
+_DONE = re.compile(rb"done (\d{1,6})")
+
+
+class Status(Enum):
+    """How a section, or a field read from it, was observed."""
+
+    OK = "ok"
+    ABSENT = "absent"
+    DENIED = "denied"
+    UNSUPPORTED = "unsupported"
+    TIMEOUT = "timeout"
+    ERROR = "error"
+    NOT_COLLECTED = "not collected"
+
+
+class NotARecording(UsageError):
+    """The bytes are no complete recording of a version this suite reads. The message says in which way."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section: its bytes, or why there are none."""
+
+    status: Status
+    body: bytes = b""
+    detail: str = ""
+
+    @property
+    def text(self) -> str:
+        """The body as text; undecodable bytes become U+FFFD, so that reading never raises."""
+        return self.body.decode("utf-8", "replace")
+
+
+NOT_COLLECTED = Section(Status.NOT_COLLECTED, detail="the recording is of an older collector")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Everything that is known of one VM.
+
+    ``started`` and ``finished`` are the suite's clock (seconds since 1970) around the run; None when a person ran the collector.
+    """
+
+    system: str
+    sections: Mapping[tuple[str, str], Section]
+    raw: bytes = field(repr=False)
+    target: str = ""
+    started: float | None = None
+    finished: float | None = None
+    stderr: str = ""
+
+    def section(self, name: str, subject: str = "") -> Section:
+        """The section, or a stand-in with status ``not collected``."""
+        return self.sections.get((name, subject), NOT_COLLECTED)
+
+    def subjects(self, name: str) -> dict[str, Section]:
+        """All sections of that name, by subject, in the collector's order."""
+        return {subject: section for (found, subject), section in self.sections.items() if found == name}
+
+
+def parse(data: bytes, nonce: str | None = None) -> Recording:
+    """Read the collector's output.
+
+    ``nonce``: what the collector was told, for output that comes straight from a VM; None takes it from the header.
+    Raises NotARecording. Noise before the header is skipped; after a restart of the collector (sudo refused, then without)
+    the last header counts.
+    """
+    meta, data = _split_meta(data)
+    header = _find_header(data, nonce)
+    version = int(header[2])
+    if version > FORMAT:
+        raise NotARecording(f"is of format {version}, this suite reads up to {FORMAT}: update the suite")
+    frame = header[1] + b" "
+    sections: dict[tuple[str, str], Section] = {}
+    current: tuple[str, str] | None = None
+    body_start = 0
+    for line_start, line, line_end in _frame_lines(data, frame, header.end()):
+        if begin := _BEGIN.fullmatch(line):
+            current = (begin[1].decode(), (begin[2] or b"").decode("utf-8", "replace"))
+            body_start = line_end
+        elif (end := _END.fullmatch(line)) and current and current[0] == end[1].decode():
+            body = data[body_start : max(body_start, line_start - 1)]
+            detail = (end[3] or b"").decode("utf-8", "replace")
+            sections[current] = Section(Status(end[2].decode()), body, detail)
+            current = None
+        elif done := _DONE.fullmatch(line):
+            if int(done[1]) != len(sections):
+                raise NotARecording(f"is damaged: it announces {int(done[1])} sections and holds {len(sections)}")
+            return Recording(
+                system=header[3].decode(),
+                sections=MappingProxyType(sections),
+                raw=data[header.start() : line_end],
+                **meta,
+            )
+    raise NotARecording("is truncated: its last line is missing, so a failure could be missing too")
+
+
+def load(path: Path) -> Recording:
+    """Read a recording file. Raises NotARecording with the path in the message."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise NotARecording(f"recording {path}: {error.strerror or error}") from None
+    if len(data) > MAX_BYTES:
+        raise NotARecording(f"recording {path} is too large: a recording has at most {MAX_BYTES:,} bytes")
+    try:
+        return parse(data)
+    except NotARecording as error:
+        raise NotARecording(f"recording {path} {error}") from None
+
+
+def save(recording: Recording, directory: Path, name: str) -> Path:
+    """Write ``<name>.recording`` atomically; characters that are unsafe in a file name become ``_``. Raises OSError."""
+    meta = {
+        "target": recording.target,
+        "started": recording.started,
+        "finished": recording.finished,
+        "stderr": recording.stderr,
+    }
+    path = directory / (re.sub(r"[^A-Za-z0-9._@-]", "_", name).lstrip(".") + SUFFIX)
+    handle, temporary = tempfile.mkstemp(dir=directory, prefix=".", suffix=SUFFIX)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(_META + json.dumps(meta).encode() + b"\n" + recording.raw)
+        return Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink()
+        raise
+
+
+def _split_meta(data: bytes) -> tuple[dict[str, Any], bytes]:
+    if not data.startswith(_META):
+        return {}, data
+    line, _, rest = data.partition(b"\n")
+    try:
+        raw = json.loads(line[len(_META) :])
+    except (ValueError, RecursionError):
+        raise NotARecording("is damaged: its first line is no JSON") from None
+    if not isinstance(raw, dict):
+        raise NotARecording("is damaged: its first line is no JSON object")
+    meta: dict[str, Any] = {key: _plain(raw[key]) for key in ("target", "stderr") if raw.get(key)}
+    for key in ("started", "finished"):
+        value = raw.get(key)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            if not 0 <= value <= _LAST_SECOND:
+                raise NotARecording(f"is damaged: {key} is no time")
+            meta[key] = float(value)
+    return meta, rest
+
+
+def _plain(value: object) -> str:
+    """Text that can be printed: JSON may hold lone surrogates."""
+    return str(value).encode("utf-8", "replace").decode("utf-8")
+
+
+def _find_header(data: bytes, nonce: str | None) -> re.Match[bytes]:
+    headers = [match for match in _HEADER.finditer(data) if nonce is None or match[1] == nonce.encode()]
+    if not headers:
+        raise NotARecording("is no recording: it has no header line")
+    # A file is read from its first header on: later ones may stand in what a file of the VM says.
+    return headers[0] if nonce is None else headers[-1]
+
+
+def _frame_lines(data: bytes, frame: bytes, start: int) -> list[tuple[int, bytes, int]]:
+    """(offset, rest of the line, offset of the next line) of every line that begins with the frame."""
+    pattern = re.compile(rb"^" + re.escape(frame) + rb"([^\n]*)\n?", re.MULTILINE)
+    return [(match.start(), match[1].rstrip(b"\r"), match.end()) for match in pattern.finditer(data, start)]

@@ -1,0 +1,59 @@
+"""Results summed up: by VM, and the exit code of the run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from backup_preflight.checks import Level
+from backup_preflight.verdict import Result, Verdict
+
+EXIT_FAILED = 1
+EXIT_CRASHED = 3
+EXIT_UNDETERMINED = 10
+
+ORDER = (Verdict.UNREACHABLE, Verdict.CRASH, Verdict.FAIL, Verdict.ADVICE, Verdict.UNDETERMINED, Verdict.PASS, Verdict.NOT_APPLICABLE)
+
+
+@dataclass
+class Vm:
+    """Everything found on one VM, as it comes in."""
+
+    id: str
+    description: str = ""
+    results: list[Result] = field(default_factory=list)
+
+    def add(self, result: Result) -> None:
+        """Take one more result."""
+        if result.check == "CONNECTION" and result.verdict == Verdict.PASS.value:
+            self.description = result.found
+        else:
+            self.results.append(result)
+
+    def of(self, verdict: Verdict) -> list[Result]:
+        """The results with that verdict."""
+        return [result for result in self.results if result.verdict == verdict.value]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Verdict → number of checks, the worst first."""
+        counted = Counter(result.verdict for result in self.results)
+        return {verdict.value: counted[verdict.value] for verdict in ORDER if counted[verdict.value]}
+
+
+def exit_code(results: Iterable[Result], *, strict: bool, allow_undetermined: bool) -> int:
+    """0: ready. 1: something fails. 3: a mistake of ours. 10: nothing fails, but something that must hold could not be seen.
+
+    A point that is only advice does not gate, met, unmet or unseen, unless ``strict``.
+    """
+    found = list(results)
+    verdicts = {result.verdict for result in found}
+    if Verdict.FAIL.value in verdicts or (strict and Verdict.ADVICE.value in verdicts):
+        return EXIT_FAILED
+    if Verdict.CRASH.value in verdicts:
+        return EXIT_CRASHED
+    unseen = any(result.verdict == Verdict.UNDETERMINED.value and (strict or result.level == Level.MUST.value) for result in found)
+    if Verdict.UNREACHABLE.value in verdicts or (unseen and not allow_undetermined):
+        return EXIT_UNDETERMINED
+    return 0

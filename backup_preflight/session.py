@@ -1,0 +1,90 @@
+"""One run: its targets, its rules, and the verdicts as they come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backup_preflight.checks import Check
+from backup_preflight.collect.gather import Gathering
+from backup_preflight.errors import ConnectionProblem
+from backup_preflight.facts.linux import LinuxFacts
+from backup_preflight.facts.observation import NotObserved
+from backup_preflight.fleet import Fleet
+from backup_preflight.targets import Target
+from backup_preflight.verdict import Judge, Result, Rules, judge, read, unreachable
+
+FLEET = "all VMs"
+"""Stands for the target in results that concern several VMs."""
+
+
+class Session:
+    """What the fixtures, the checks and the reports of one pytest run share."""
+
+    def __init__(self, targets: list[Target], notes: list[str], rules: Rules, forks: int, record: Path | None) -> None:
+        self.targets = {target.id: target for target in targets}
+        self.notes = notes
+        self.rules = rules
+        self._gathering = Gathering(targets, forks, record)
+        self._judges: dict[str, Judge] = {}
+
+    def start(self, ids: list[str]) -> None:
+        """Begin to read these VMs, in this order."""
+        self._gathering.start(ids)
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._gathering.close()
+
+    def is_readable(self, id_: str) -> bool:
+        """Whether the VM could be read; waits for it."""
+        return not isinstance(self._gathering.outcome(id_), ConnectionProblem)
+
+    def connection(self, id_: str) -> Result:
+        """The result of reading the VM itself."""
+        outcome = self._gathering.outcome(id_)
+        return unreachable(id_, outcome) if isinstance(outcome, ConnectionProblem) else read(id_, _describe(self.facts(id_)))
+
+    def facts(self, id_: str) -> LinuxFacts:
+        """What is known of a VM that could be read."""
+        return self._judge(id_).facts
+
+    def fleet(self) -> Fleet:
+        """All VMs that could be read; waits for the slowest."""
+        return Fleet({id_: self.facts(id_) for id_ in self.targets if self.is_readable(id_)})
+
+    def result(self, check: Check, id_: str | None) -> Result:
+        """The verdict of a check on a VM; without a VM, on all of them together."""
+        if id_ is None:
+            return judge(FLEET, check, self.rules, {"fleet": self.fleet()}, None)
+        return self._judge(id_).result(check)
+
+    def _judge(self, id_: str) -> Judge:
+        if id_ not in self._judges:
+            outcome = self._gathering.outcome(id_)
+            if isinstance(outcome, ConnectionProblem):
+                raise outcome
+            self._judges[id_] = Judge(id_, LinuxFacts(outcome), self.rules, {})
+        return self._judges[id_]
+
+
+SESSION = pytest.StashKey[Session]()
+
+
+def _describe(facts: LinuxFacts) -> str:
+    """The VM in one phrase, for the head of its results."""
+    try:
+        words = [facts.system.name]
+        words.append(f"agent {facts.agent.version}" if facts.agent.binary else "no agent")
+    except NotObserved:
+        words.append("agent version unknown")
+    words.append("read as root" if facts.recording.sections and _is_root(facts) else "read without root")
+    return ", ".join(words)
+
+
+def _is_root(facts: LinuxFacts) -> bool:
+    try:
+        return facts.system.is_root
+    except NotObserved:
+        return False

@@ -1,0 +1,1 @@
+"""Every check, with recordings that bring each of its verdicts."""

@@ -1,0 +1,38 @@
+"""One case: a changed VM, a check, and the verdict it has to come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from backup_preflight.causes import Edition
+from backup_preflight.checks import catalogue
+from backup_preflight.facts.linux import LinuxFacts
+from backup_preflight.fleet import Fleet
+from backup_preflight.verdict import Judge, Result, Rules, judge
+from selftests.recordings import Changes, parsed
+
+PASS, FAIL, ADVICE, UNDETERMINED, NOT_APPLICABLE = "pass", "fail", "advice", "undetermined", "not applicable"
+
+
+@dataclass(frozen=True)
+class Case:
+    """``says``: words that the finding or the reason has to hold. ``fleet``: how many VMs like this one the run has."""
+
+    check_id: str
+    verdict: str
+    changes: Changes = field(default_factory=dict)
+    says: str = ""
+    edition: str = "current"
+    fleet: int = 1
+    meta: Mapping[str, float] | None = None
+
+    def result(self) -> Result:
+        """What the suite says, from the bytes of a recording."""
+        check = catalogue()[self.check_id]
+        facts = LinuxFacts(parsed(self.changes, meta=self.meta))
+        edition = Edition(self.edition)
+        if "fleet" in check.facts:
+            fleet = Fleet({f"vm{number}": facts for number in range(1, self.fleet + 1)})
+            return judge("vm1", check, Rules(edition), {"fleet": fleet}, None)
+        return Judge("vm", facts, Rules(edition), {}).result(check)
