@@ -10,12 +10,14 @@ from backup_preflight.causes import Edition
 from backup_preflight.checks import catalogue
 from backup_preflight.facts.linux import LinuxFacts
 from backup_preflight.recording import load
+from backup_preflight.report.summary import exit_code
 from backup_preflight.verdict import Judge, Rules, Verdict
 
 REAL = Path(__file__).parent / "real"
 CAUSES = {
     "healthy": [],
     "unprivileged": [],
+    "image": [],
     "stopped": ["LIN-02"],
     "masked": ["LIN-02"],
     "frozen": ["LIN-02"],
@@ -49,3 +51,11 @@ def test_without_root_nothing_root_only_is_judged() -> None:
     root_only = [check.id for check in catalogue().values() if check.root and "fleet" not in check.facts]
     assert not [id_ for id_ in root_only if found[id_] in {Verdict.FAIL.value, Verdict.ADVICE.value}]
     assert found["LIN-18"] == found["LIN-11"] == Verdict.UNDETERMINED.value
+
+
+def test_a_good_image_is_green() -> None:
+    """A stock Debian root file system with the agent, read through chroot: nothing that must hold is left open."""
+    judge = Judge("image", LinuxFacts(load(REAL / "image.recording")), Rules(Edition.CURRENT), {})
+    results = [judge.result(check) for check in catalogue().values() if "fleet" not in check.facts]
+    assert exit_code(results, strict=False, allow_undetermined=False) == 0
+    assert {result.verdict for result in results if result.check.startswith("NET-")} == {Verdict.NOT_APPLICABLE.value}

@@ -114,7 +114,6 @@ def test_python_can_run_the_extension(agent: Agent, extension: Extension) -> Non
     EXTENSION,
     now=MUST,
     in_2017=OFF,
-    needs=Needs.NOTHING,
     see=EXTENSIONS_PAGE,
     reads="mount options, free space and free inodes of the file system that holds /var/lib/waagent; SELinux",
     fix="Make room, or remount the file system, so that the agent can unpack and execute extensions there.",
@@ -122,26 +121,25 @@ def test_python_can_run_the_extension(agent: Agent, extension: Extension) -> Non
 )
 def test_extensions_can_run_from_the_agents_directory(agent: Agent, system: System, disks: Disks) -> None:
     """the agent can unpack and execute extensions in /var/lib/waagent"""
-    if system.booted:
-        mount = disks.mount_of("/var/lib/waagent")
-        for option in sorted({"noexec", "ro"} & mount.options):
-            wanted = {"noexec": "exec", "ro": "rw"}[option]
-            first = "Look into `sudo dmesg` first: the kernel makes a damaged file system read-only. " if option == "ro" else ""
-            fail(
-                f"{mount.target} is mounted {option}",
-                f"sudo mount -o remount,bind,{wanted} {mount.target}" if option == "noexec" else f"sudo mount -o remount,rw {mount.target}",
-                fix=f"{first}Remount it with {wanted}, and take {option} out of /etc/fstab.",
-            )
-        space = agent.lib_dir_space
-        free = number(space.get("free_kib"), "the free space of /var/lib/waagent") // 1024
-        if free < FREE_MIB:
-            fail(
-                f"{free} MB free on {space.get('mount', '/')}, wanted {FREE_MIB} MB",
-                f"sudo du -xh --max-depth=2 {space.get('mount', '/')} | sort -h | tail -n 20",
-                fix="Make room on that file system; the command lists its largest directories.",
-            )
-        if space.get("inodes_free") == "0" and space.get("inodes", "0") != "0":
-            fail(f"no inode is free on {space.get('mount', '/')}", fix="Remove files: the file system cannot hold one more.")
+    mount = disks.mount_of("/var/lib/waagent")
+    for option in sorted({"noexec", "ro"} & mount.options):
+        wanted = {"noexec": "exec", "ro": "rw"}[option]
+        first = "Look into `sudo dmesg` first: the kernel makes a damaged file system read-only. " if option == "ro" else ""
+        fail(
+            f"{mount.target} is mounted {option}",
+            f"sudo mount -o remount,bind,{wanted} {mount.target}" if option == "noexec" else f"sudo mount -o remount,rw {mount.target}",
+            fix=f"{first}Remount it with {wanted}, and take {option} out of /etc/fstab.",
+        )
+    space = agent.lib_dir_space
+    free = number(space.get("free_kib"), "the free space of /var/lib/waagent") // 1024
+    if free < FREE_MIB:
+        fail(
+            f"{free} MB free on {space.get('mount', '/')}, wanted {FREE_MIB} MB",
+            f"sudo du -xh --max-depth=2 {space.get('mount', '/')} | sort -h | tail -n 20",
+            fix="Make room on that file system; the command lists its largest directories.",
+        )
+    if space.get("inodes_free") == "0" and space.get("inodes", "0") != "0":
+        fail(f"no inode is free on {space.get('mount', '/')}", fix="Remove files: the file system cannot hold one more.")
     if system.selinux_enforcing:
         advise(
             "SELinux is enforcing",
