@@ -180,7 +180,7 @@ def _crash(target: str, check: Check, rules: Rules, error: Exception) -> Result:
     """A mistake of ours."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     reason = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
-    remedy = "please report it with the recording (--record DIR): nothing is known to be wrong with the VM"
+    remedy = "please report it with the recording (--record=DIR): nothing is known to be wrong with the VM"
     return _result(target, check, rules, Verdict.CRASH, reason=reason, remedy=remedy)
 
 

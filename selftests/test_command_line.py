@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pwd
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +178,32 @@ def test_it_leaves_other_peoples_tests_alone(tmp_path: Path) -> None:
     done = run("--hosts=local://", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     assert "preflight:" not in done.stdout
+
+
+@pytest.mark.usefixtures("isolated_network")
+def test_two_runs_leave_no_trace(sshd: Sshd, accounts: Accounts) -> None:
+    """Files of the login's home and of the folders for temporary files, and processes of the user: the same before and after."""
+    account = accounts.plain
+
+    owner = pwd.getpwnam(account.name).pw_uid
+
+    def files() -> list[tuple[str, int]]:
+        roots = (account.home, Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))
+        found = (entry for root in roots for entry in _owned(root.rglob("*"), owner))
+        return sorted((str(path), path.lstat().st_mtime_ns) for path in found)
+
+    before = files()
+    for _ in range(2):
+        run(f"--hosts=paramiko://{account.name}@{sshd.host}:{sshd.port}", f"--ssh-config={sshd.config}")
+    assert files() == before
+    deadline = time.monotonic() + 5  # the server takes a moment to end the login itself
+    while left := list(_owned(Path("/proc").glob("[0-9]*"), owner)):
+        assert time.monotonic() < deadline, left
+
+
+def _owned(paths: Iterable[Path], owner: int) -> Iterator[Path]:
+    """Those that belong to a user; what vanishes meanwhile belongs to nobody."""
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            if path.lstat().st_uid == owner:
+                yield path
