@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 from backup_preflight.causes import Cause, Edition, Page
 from backup_preflight.errors import UsageError
+from backup_preflight.facts.linux.disks import GIB
 
 PACKAGES = ("tests_linux", "tests_network", "tests_windows")
 """Where the checks live."""
@@ -94,7 +95,6 @@ class Limits:
     agent_version: tuple[int, ...]
 
 
-GIB = 1024**3
 LIMITS = {
     # 1,023 GB and 16 data disks: pages of 2016 and 2017. That page names no agent version; 2.1.7 is the first that updates itself.
     Edition.Y2017: Limits(1023 * GIB, 1023 * GIB, 16, (2, 1, 7)),

@@ -280,6 +280,8 @@ class Run:
     def pytest_terminal_summary(self) -> None:
         """The closing table."""
         if self.report and self.vms:
+            for target in self.session.targets:
+                self.vms.setdefault(target, Vm(target))  # an interrupted run has not come to every VM
             self.report.finish(list(self.vms.values()), self.error)
 
 

@@ -158,6 +158,13 @@ def test_good_and_bad_recordings_and_their_exit_codes() -> None:
     assert run("--hosts=recorded://examples/unprivileged.recording", "--allow-undetermined").returncode == 0
 
 
+def test_a_part_of_the_checks_makes_no_vm_ready() -> None:
+    done = run("--hosts=recorded://examples/good-vm.recording", "-k", "disk")
+    assert done.returncode == 0
+    assert "ready for Azure Backup" not in done.stdout
+    assert "No failure seen on 1 VM in the 4 of 51 points" in done.stdout
+
+
 def test_explain_and_list_errors_need_no_vm() -> None:
     explained = run("--explain", "lin-02")
     assert explained.returncode == 0

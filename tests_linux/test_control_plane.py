@@ -1,4 +1,4 @@
-"""What the guest can tell of the platform's side. The rest is in the report's portal notes (control_plane.py)."""
+"""What the guest can tell of the platform's side. The rest is in the portal notes (report/portal.py)."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from backup_preflight.causes import DISKSIZE
-from backup_preflight.checks import ADVICE, GIB, MUST, OFF, Limits, advise, check, fail, not_applicable
-from backup_preflight.facts.linux.disks import Disks
+from backup_preflight.checks import ADVICE, MUST, OFF, Limits, advise, check, fail, not_applicable
+from backup_preflight.facts.linux.disks import GIB, Disks
 
 ENCRYPTED_LIMIT = 4 * 1024 * GIB
 SMALLER_DISKS = (

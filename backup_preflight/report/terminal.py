@@ -7,6 +7,7 @@ from collections import Counter
 from _pytest.terminal import TerminalReporter
 
 from backup_preflight.causes import CAUSES, BackupError
+from backup_preflight.checks import catalogue
 from backup_preflight.report.message import printable, render
 from backup_preflight.report.portal import notes
 from backup_preflight.report.summary import Vm
@@ -38,7 +39,7 @@ class TerminalReport:
 
     def show(self, vm: Vm) -> None:
         """One VM: a line that sums it up, then its findings."""
-        if vm.id in self._shown or (vm.id == FLEET and not any(result.is_finding for result in vm.results)):
+        if vm.id in self._shown or not vm.results or (vm.id == FLEET and not any(result.is_finding for result in vm.results)):
             return
         self._shown.add(vm.id)
         self._terminal.ensure_newline()
@@ -83,7 +84,7 @@ class TerminalReport:
             self._first_cause(machines, error)
         self._terminal.write_line("")
         sick = sum(1 for vm in machines if vm.of(Verdict.FAIL))
-        unknown = sum(1 for vm in machines if not vm.of(Verdict.FAIL) and (vm.of(Verdict.UNREACHABLE) or _unseen(vm)))
+        unknown = sum(1 for vm in machines if not vm.of(Verdict.FAIL) and (vm.of(Verdict.UNREACHABLE) or _unseen(vm) or not vm.results))
         self._terminal.write_line(_sentence(machines, sick, unknown), bold=True)
 
     def _table(self, vms: list[Vm]) -> None:
@@ -129,4 +130,7 @@ def _sentence(vms: list[Vm], sick: int, unknown: int) -> str:
         return f"{sick} of {total} not ready for Azure Backup; start with {worst.id}{tail}."
     if unknown:
         return f"No failure seen, but {unknown} of {total} could not be judged in full: see the remedies above."
+    points, every = min(len(vm.results) for vm in vms), sum("fleet" not in check.facts for check in catalogue().values())
+    if points < every:
+        return f"No failure seen on {total} in the {points} of {every} points that this run has looked at."
     return f"{'All ' if len(vms) != 1 else ''}{total} ready for Azure Backup, as far as a guest can tell."
