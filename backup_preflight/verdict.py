@@ -230,7 +230,7 @@ def cause_line(cause: Cause, rules: Rules) -> str:
     if not place:
         return cause.title
     error, position, count = place
-    if cause.title == error.heading:
+    if cause.title.casefold() == error.heading.casefold():
         return f'"{error.heading}" ({error.code})'
     return f'{cause.title}: cause {position} of {count} of "{error.heading}" ({error.code})'
 

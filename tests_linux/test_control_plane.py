@@ -45,18 +45,17 @@ def test_schedules_can_be_spread(fleet: Fleet) -> None:
     in_2017=OFF,
     needs=Needs.AZURE,
     reads="whether the instance metadata has a compute part",
-    fix="Tell the platform that the agent is installed, or migrate the VM to Azure Resource Manager.",
+    fix=(
+        "Tell the platform that the agent is installed, with Azure PowerShell and not on the VM: $vm = Get-AzureVM -ServiceName "
+        "<service> -Name <vm>; $vm.VM.ProvisionGuestAgent = $true; Update-AzureVM -Name <vm> -VM $vm.VM -ServiceName <service>. "
+        "Or migrate the VM to Azure Resource Manager."
+    ),
     after=("NET-09",),
 )
 def test_vm_is_not_classic(network: Network) -> None:
     """the VM is not a classic VM"""
     if network.metadata.code == 404:
-        fail(
-            "the instance metadata has no compute part",
-            "$vm = Get-AzureVM -ServiceName <service> -Name <vm>",
-            "$vm.VM.ProvisionGuestAgent = $true",
-            "Update-AzureVM -Name <vm> -VM $vm.VM -ServiceName <service>",
-        )
+        fail("the instance metadata has no compute part")
 
 
 @check(
