@@ -199,12 +199,15 @@ def test_two_runs_leave_no_trace(sshd: Sshd, accounts: Accounts) -> None:
         found = (entry for root in roots for entry in _owned(root.rglob("*"), owner))
         return sorted((str(path), path.lstat().st_mtime_ns) for path in found)
 
-    before = files()
+    def processes() -> set[Path]:
+        return set(_owned(Path("/proc").glob("[0-9]*"), owner))
+
+    before, running = files(), processes()
     for _ in range(2):
         run(f"--hosts=paramiko://{account.name}@{sshd.host}:{sshd.port}", f"--ssh-config={sshd.config}")
     assert files() == before
     deadline = time.monotonic() + 5  # the server takes a moment to end the login itself
-    while left := list(_owned(Path("/proc").glob("[0-9]*"), owner)):
+    while left := processes() - running:
         assert time.monotonic() < deadline, left
 
 

@@ -141,7 +141,7 @@ def test_the_collector_passes_shellcheck() -> None:
 def test_nothing_answers_and_commands_hang(tmp_path: Path, shell: str) -> None:
     guest = installed(Guest(tmp_path))
     guest.file("/etc/resolv.conf", "nameserver 10.0.0.1\n")
-    for name in ("systemctl", "systemd-detect-virt", "timedatectl", "nmcli", "df", "rpm", "iptables-save", "nft"):
+    for name in ("systemctl", "systemd-detect-virt", "nmcli", "df", "rpm", "iptables-save", "nft"):
         guest.program(f"/usr/bin/{name}", "trap '' TERM; sleep 100")
     guest.program("/usr/sbin/waagent", "sleep 100; echo late")
     guest.program("/usr/bin/python3.8", "sleep 100")
