@@ -113,7 +113,7 @@ def test_output_without_end(engine: str, sshd: Sshd, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("entry", [*ENGINES, "local"])
 def test_a_script_without_end(entry: str, sshd: Sshd) -> None:
-    found = target("local://" if entry == "local" else f"{entry}://{sshd.address}", of(sshd), "sleep 300\n")
+    found = target("local://" if entry == "local" else f"{entry}://{sshd.address}", of(sshd), "sleep 30\n")
     assert problem(replace(found, seconds=0.5)).problem is Problem.TIMEOUT
 
 

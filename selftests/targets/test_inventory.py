@@ -131,7 +131,7 @@ def test_any_other_connection_goes_through_ansible_itself(inventory: Path) -> No
     tool.chmod(0o755)
     found = target("ansible://switch", Options(ansible_inventory=str(inventory)))
     assert facts(found)["sudo"] == "no"
-    tool.write_text("#!/bin/sh\nexec sleep 300\n")
+    tool.write_text("#!/bin/sh\nexec sleep 30\n")
     assert problem(replace(found, seconds=0.5)).problem is Problem.TRANSPORT
 
 
