@@ -133,6 +133,11 @@ class Check:
         """Names of the facts it reads."""
         return tuple(inspect.signature(self.function).parameters)
 
+    @property
+    def of_fleet(self) -> bool:
+        """Whether it concerns all VMs of a run together."""
+        return "fleet" in self.facts
+
     def source(self, edition: Edition) -> Page:
         """The document that states the rule in that edition."""
         if edition is Edition.Y2017:

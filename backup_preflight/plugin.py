@@ -267,8 +267,9 @@ class Run:
         if exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
             option = self.config.option
             code = exit_code(results, strict=option.fail_on_advice, allow_undetermined=option.allow_undetermined)
-            session.exitstatus = code or (exitstatus if _foreign_failures(session, results) else 0)
-            if not _foreign_failures(session, results):
+            foreign = _foreign_failures(session, results)
+            session.exitstatus = code or (exitstatus if foreign else 0)
+            if not foreign:
                 # The report has said it all; pytest's own list would say it again, in quadratic time.
                 self.config.option.tbstyle = "no"
                 if self.report:

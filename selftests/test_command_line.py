@@ -17,6 +17,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from backup_preflight.report.summary import Vm, exit_code
+from backup_preflight.verdict import Result, Verdict
 from selftests.sshd import Accounts, Sshd
 
 ROOT = Path(__file__).parent.parent
@@ -217,3 +219,9 @@ def _owned(paths: Iterable[Path], owner: int) -> Iterator[Path]:
         with contextlib.suppress(FileNotFoundError):
             if path.lstat().st_uid == owner:
                 yield path
+
+
+def test_a_vm_is_not_ready_when_a_check_of_ours_has_failed() -> None:
+    crashed = Result("vm", "LIN-02", Verdict.CRASH.value, level="must")
+    assert Vm("vm", results=[crashed]).is_open
+    assert exit_code([crashed], strict=False, allow_undetermined=True) == 3

@@ -32,7 +32,7 @@ CAUSES = {
 
 def verdicts(name: str) -> dict[str, str]:
     judge = Judge(name, LinuxFacts(load(REAL / f"{name}.recording")), Rules(Edition.CURRENT), {})
-    return {check.id: judge.result(check).verdict for check in catalogue().values() if "fleet" not in check.facts}
+    return {check.id: judge.result(check).verdict for check in catalogue().values() if not check.of_fleet}
 
 
 @pytest.mark.parametrize("name", CAUSES)
@@ -48,7 +48,7 @@ def test_every_recording_is_judged() -> None:
 
 def test_without_root_nothing_root_only_is_judged() -> None:
     found = verdicts("unprivileged")
-    root_only = [check.id for check in catalogue().values() if check.root and "fleet" not in check.facts]
+    root_only = [check.id for check in catalogue().values() if check.root and not check.of_fleet]
     assert not [id_ for id_ in root_only if found[id_] in {Verdict.FAIL.value, Verdict.ADVICE.value}]
     assert found["LIN-18"] == found["LIN-11"] == Verdict.UNDETERMINED.value
 
@@ -56,6 +56,6 @@ def test_without_root_nothing_root_only_is_judged() -> None:
 def test_a_good_image_is_green() -> None:
     """A stock Debian root file system with the agent, read through chroot: nothing that must hold is left open."""
     judge = Judge("image", LinuxFacts(load(REAL / "image.recording")), Rules(Edition.CURRENT), {})
-    results = [judge.result(check) for check in catalogue().values() if "fleet" not in check.facts]
+    results = [judge.result(check) for check in catalogue().values() if not check.of_fleet]
     assert exit_code(results, strict=False, allow_undetermined=False) == 0
     assert {result.verdict for result in results if result.check.startswith("NET-")} == {Verdict.NOT_APPLICABLE.value}

@@ -36,6 +36,13 @@ class Vm:
         return [result for result in self.results if result.verdict == verdict.value]
 
     @property
+    def is_open(self) -> bool:
+        """Whether something that must hold is unknown: the VM or the point could not be seen, we failed, or the run ended first."""
+        if self.of(Verdict.UNREACHABLE) or self.of(Verdict.CRASH) or not self.results:
+            return True
+        return any(result.level == Level.MUST.value for result in self.of(Verdict.UNDETERMINED))
+
+    @property
     def counts(self) -> dict[str, int]:
         """Verdict → number of checks, the worst first."""
         counted = Counter(result.verdict for result in self.results)

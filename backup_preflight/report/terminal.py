@@ -83,9 +83,7 @@ class TerminalReport:
         if error:
             self._first_cause(machines, error)
         self._terminal.write_line("")
-        sick = sum(1 for vm in machines if vm.of(Verdict.FAIL))
-        unknown = sum(1 for vm in machines if not vm.of(Verdict.FAIL) and (vm.of(Verdict.UNREACHABLE) or _unseen(vm) or not vm.results))
-        self._terminal.write_line(_sentence(machines, sick, unknown), bold=True)
+        self._terminal.write_line(_sentence(machines), bold=True)
 
     def _table(self, vms: list[Vm]) -> None:
         used = {cause for vm in vms for result in vm.results if result.is_finding for cause in result.causes[:1]}
@@ -116,11 +114,9 @@ def _cell(results: list[Result]) -> str:
     return " ".join(words) or ("ok" if any(result.verdict == Verdict.PASS.value for result in results) else "-")
 
 
-def _unseen(vm: Vm) -> bool:
-    return any(result.level == "must" for result in vm.of(Verdict.UNDETERMINED))
-
-
-def _sentence(vms: list[Vm], sick: int, unknown: int) -> str:
+def _sentence(vms: list[Vm]) -> str:
+    sick = sum(bool(vm.of(Verdict.FAIL)) for vm in vms)
+    unknown = sum(vm.is_open and not vm.of(Verdict.FAIL) for vm in vms)
     total = f"{len(vms)} VM{'s' if len(vms) != 1 else ''}"
     if sick and len(vms) == 1:
         return f"{vms[0].id} is not ready for Azure Backup: {len(vms[0].of(Verdict.FAIL))} to mend."
@@ -130,7 +126,7 @@ def _sentence(vms: list[Vm], sick: int, unknown: int) -> str:
         return f"{sick} of {total} not ready for Azure Backup; start with {worst.id}{tail}."
     if unknown:
         return f"No failure seen, but {unknown} of {total} could not be judged in full: see the remedies above."
-    points, every = min(len(vm.results) for vm in vms), sum("fleet" not in check.facts for check in catalogue().values())
+    points, every = min(len(vm.results) for vm in vms), sum(not check.of_fleet for check in catalogue().values())
     if points < every:
         return f"No failure seen on {total} in the {points} of {every} points that this run has looked at."
     return f"{'All ' if len(vms) != 1 else ''}{total} ready for Azure Backup, as far as a guest can tell."

@@ -134,11 +134,6 @@ class Agent:
         """Whether a systemd unit of the agent exists."""
         return self._unit_found is not None
 
-    @cached_property
-    def unit_properties(self) -> Mapping[str, str]:
-        """``systemctl show`` of the unit. Raises NotObserved where systemd does not run."""
-        return key_values(text(self.recording.section("unit", self.unit)))
-
     @property
     def unit_state(self) -> str:
         """The unit's state in one phrase, for messages; empty where systemd cannot be asked."""
