@@ -55,7 +55,7 @@ def test_a_vm_read_as_root(engine: str, sshd: Sshd, tmp_path: Path) -> None:
     assert [check for check, verdict in found.items() if verdict == "fail"] == ["LIN-01"]
     assert found["LIN-02"] == "not applicable"
     assert f"{sshd.host}: the Azure Linux agent is not installed (LIN-01)" in done.stdout
-    assert "sudo apt-get install -y waagent" in done.stdout
+    assert "sudo apt-get install -y -o Dpkg::Options::=--force-confold waagent" in done.stdout
     again = run(f"--hosts=recorded://{tmp_path / 'kept'}", f"--json={output}")
     assert again.returncode == 1
     assert verdicts(report_of(output), sshd.host) == found

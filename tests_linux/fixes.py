@@ -15,7 +15,7 @@ def restart_agent(agent: Agent, system: System) -> str:
 def reinstall_agent(distribution: Distribution) -> tuple[str, ...]:
     """Commands that bring back files of an installed package; Debian's would not bring back a configuration file that was removed."""
     changes = {
-        "debian": ("apt-get install -y", "apt-get install --reinstall -y -o Dpkg::Options::=--force-confmiss"),
+        "debian": ("apt-get install -y", "apt-get install --reinstall -y -o Dpkg::Options::=--force-confmiss"),  # beside --force-confold
         "rhel": (" install -y", " reinstall -y"),
         "suse": (" install ", " install -f "),
     }

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from backup_preflight.causes import LINAGENT, LINUX_AGENT_PAGE, UPDATE_AGENT_PAGE
-from backup_preflight.checks import ADVICE, MUST, OFF, Needs, advise, check, fail
+from backup_preflight.checks import ADVICE, MUST, OFF, Needs, advise, check, fail, not_applicable
 from backup_preflight.facts.linux.agent import Agent
+from backup_preflight.facts.linux.network import Network
 from backup_preflight.facts.linux.system import System
 from backup_preflight.facts.observation import NotObserved
 from tests_linux.fixes import reinstall_agent, restart_agent
 
+LIBRARY = "/var/lib/waagent"
+PROVISIONED = f"{LIBRARY}/provisioned"
+KEEP_AS_IT_IS = "The marker keeps a new agent from setting up the VM once more (host keys, hostname, password) or waiting for cloud-init."
 WORKER_START_SECONDS = 60
 """A daemon younger than this may not have started its worker yet."""
 
@@ -26,9 +30,12 @@ WORKER_START_SECONDS = 60
 )
 def test_agent_is_installed(agent: Agent, system: System) -> None:
     """the Azure Linux agent is installed from the distribution's repository"""
-    install = system.distribution.install
-    reinstall = reinstall_agent(system.distribution)
-    remark = f"{test_agent_is_installed.preflight_check.fix} {system.distribution.remark}".strip()  # type: ignore[attr-defined]
+    mark = _mark_as_provisioned(agent, system)
+    start = _start_after_install(agent, system)
+    install = (*system.distribution.install, *mark, *start)
+    reinstall = (*reinstall_agent(system.distribution), *mark, *start)
+    words = [test_agent_is_installed.preflight_check.fix, KEEP_AS_IT_IS if mark else "", system.distribution.remark]  # type: ignore[attr-defined]
+    remark = " ".join(filter(None, words))
     if agent.binary is None:
         package = agent.package
         state = f"package {package} is installed, but its program is gone" if package else "no package of the agent is installed"
@@ -47,10 +54,24 @@ def test_agent_is_installed(agent: Agent, system: System) -> None:
     if not agent.is_packaged:
         advise(
             f"{agent.binary} belongs to no package",
-            *install,
+            *system.distribution.install,
             fix=f"Replace it by the distribution's package. {system.distribution.remark}".strip(),
             problem="the Azure Linux agent was installed from source, so nothing updates it",
         )
+
+
+def _mark_as_provisioned(agent: Agent, system: System) -> tuple[str, ...]:
+    """A VM that runs has been set up, but an agent that finds no marker does that again."""
+    if not system.booted or agent.is_marked_as_provisioned:
+        return ()
+    # Some packages make the directory, some leave that to the agent.
+    return (f"sudo mkdir -m 700 -p {LIBRARY}", f"sudo touch {PROVISIONED}", restart_agent(agent, system))
+
+
+def _start_after_install(agent: Agent, system: System) -> tuple[str, ...]:
+    """Packages of apt start their service; those of rpm leave that to the administrator."""
+    by_hand = system.has_systemd and system.distribution.family in {"rhel", "suse"}
+    return (f"sudo systemctl enable --now {agent.unit}",) if by_hand else ()
 
 
 @check(
@@ -59,11 +80,11 @@ def test_agent_is_installed(agent: Agent, system: System) -> None:
     LINAGENT,
     now=MUST,
     in_2017=MUST,
-    reads="the command lines under /proc, systemctl show",
+    reads="the command lines under /proc, systemctl show, the wire server's answer",
     fix="Start the agent; if it ends again, its journal and /var/log/waagent.log say why. Then run an on-demand backup (Backup now).",
-    after=("LIN-01", "LIN-09"),
+    after=("LIN-01", "LIN-09", "LIN-19"),
 )
-def test_agent_is_running(agent: Agent, system: System) -> None:
+def test_agent_is_running(agent: Agent, system: System, network: Network) -> None:
     """the agent's daemon and its extension worker both run"""
     state = f"; {agent.unit_state}" if agent.unit_state else ""
     if agent.daemon is None:
@@ -77,13 +98,40 @@ def test_agent_is_running(agent: Agent, system: System) -> None:
             fix="Let it go on, or restart the agent.",
             problem="the Azure Linux agent is frozen",
         )
+    if agent.is_frozen:
+        fail(
+            f"{agent.unit} is frozen: systemd calls it active, but none of its processes runs",
+            f"sudo systemctl thaw {agent.unit}",
+            fix="Let it go on.",
+            problem="the Azure Linux agent is frozen",
+        )
     if agent.worker is None and agent.daemon.age > WORKER_START_SECONDS:
+        if agent.is_marked_as_provisioned is False:
+            fail(
+                f"{agent.daemon} has run for {agent.daemon.age:.0f} s without a worker, and there is no {PROVISIONED}{state}",
+                f"sudo touch {PROVISIONED}",
+                restart_agent(agent, system),
+                fix="The daemon waits until this VM is provisioned. It runs, and you could log in: so tell the agent that it is.",
+                problem="the Azure Linux agent waits to be provisioned",
+            )
+        if _waits_for_the_fabric(network):
+            not_applicable("the daemon starts its worker when the wire server answers, and it does not: see NET-01")
         fail(
             f"{agent.daemon} has run for {agent.daemon.age:.0f} s without a worker (`-run-exthandlers`){state}",
+            *reinstall_agent(system.distribution),
             restart_agent(agent, system),
-            fix="Restart the agent; if the worker ends again, /var/log/waagent.log says why.",
+            "sudo tail -n 20 /var/log/waagent.log",
+            # The daemon starts a worker that has ended anew within a second.
+            fix="The worker cannot start, or ends at once. Install the agent's package again, as a file may be damaged; the log says more.",
             problem="the Azure Linux agent's extension worker is not running",
         )
+
+
+def _waits_for_the_fabric(network: Network) -> bool:
+    try:
+        return not network.wireserver.is_wireserver
+    except NotObserved:
+        return False
 
 
 def _start(agent: Agent, system: System) -> tuple[str, ...]:

@@ -87,10 +87,15 @@ def test_logs_can_be_collected(agent: Agent, system: System) -> None:
     root=True,
     needs=Needs.NOTHING,
     reads="number of /var/lib/waagent/*.[0-9]*.xml",
-    fix="Remove them; this is Microsoft's own command for the failing Linux backups of January 2018.",
+    fix=(
+        "Remove them; this is Microsoft's own command for the failing Linux backups of January 2018. It takes the goal state in force "
+        "along: restart the agent, which then fetches it again."
+    ),
     after=("LIN-01",),
 )
-def test_goal_state_files_have_not_piled_up(agent: Agent) -> None:
+def test_goal_state_files_have_not_piled_up(agent: Agent, system: System) -> None:
     """old goal state files have not piled up in /var/lib/waagent"""
     if agent.stale_goal_states > STALE_GOAL_STATES:
-        fail(f"{agent.stale_goal_states} files /var/lib/waagent/*.[0-9]*.xml", "sudo sh -c 'rm -f /var/lib/waagent/*.[0-9]*.xml'")
+        restart = [restart_agent(agent, system)] if system.booted else []
+        remove = "sudo sh -c 'rm -f /var/lib/waagent/*.[0-9]*.xml'"
+        fail(f"{agent.stale_goal_states} files /var/lib/waagent/*.[0-9]*.xml", remove, *restart)

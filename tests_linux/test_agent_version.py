@@ -128,7 +128,8 @@ def test_extensions_can_run_from_the_agents_directory(agent: Agent, system: Syst
         fail(
             f"{mount.target} is mounted {option}",
             f"sudo mount -o remount,bind,{wanted} {mount.target}" if option == "noexec" else f"sudo mount -o remount,rw {mount.target}",
-            fix=f"{first}Remount it with {wanted}, and take {option} out of /etc/fstab.",
+            restart_agent(agent, system),
+            fix=f"{first}Remount it with {wanted}, take {option} out of /etc/fstab; the restarted agent tries its extensions again.",
         )
     space = agent.lib_dir_space
     free = number(space.get("free_kib"), "the free space of /var/lib/waagent") // 1024

@@ -31,7 +31,7 @@ HOST_CONFIG = "/etc/azure/VMSnapshotPluginHost.conf"
         "Uninstall the extension VMSnapshotLinux in the portal (VM > Settings > Extensions + applications > VMSnapshotLinux > "
         "Uninstall); the next backup installs it again. If it does not appear in the portal, update the VM agent first."
     ),
-    after=("LIN-01", "LIN-02", "LIN-07"),
+    after=("LIN-01", "LIN-02", "LIN-07", "LIN-10", "LIN-19"),
 )
 def test_extension_is_ready(extension: Extension) -> None:
     """the backup extension, once installed, is enabled, ready and not older than the documents know"""

@@ -26,6 +26,7 @@ def _failed(endpoints: list[Endpoint]) -> str:
     needs=Needs.AZURE,
     reads="getent for the storage hosts of --storage-endpoint, else of the goal state",
     fix="Correct the name server; Azure's own resolver is 168.63.129.16.",
+    after=("NET-03",),
 )
 def test_storage_names_resolve(network: Network) -> None:
     """names of Azure Storage resolve"""

@@ -228,28 +228,34 @@ system_files() {
   file reboot_packages "" /run/reboot-required.pkgs
 }
 
-cpu() { # the share of busy time over one second; when that is high, over two more times 3 s, as a peak does not count
+cpu() { # half a second before all other probes; when that was busy, two seconds after them too, as a peak does not count
   begin cpu
   if [ ! -r /proc/stat ]; then
     end unsupported "needs /proc"
     return
   fi
-  cpu_sample
-  before_busy=$busy before_all=$all
-  sleep 1
-  cpu_sample
-  if [ $(((busy - before_busy) * 10)) -gt $(((all - before_all) * 9)) ]; then
-    sleep 3
-    cpu_sample
-    sleep 3
-    cpu_sample
+  printf '%s\n%s\n' "$first_line" "$second_line"
+  if [ $(((second_busy - first_busy) * 10)) -gt $(((second_all - first_all) * 9)) ]; then
+    for each in 1 2 3; do
+      [ "$each" = 1 ] || sleep 1
+      cpu_sample
+      printf '%s\n' "$line"
+    done
   fi
   end ok
 }
 
-cpu_sample() { # prints the line; $busy and $all in ticks
+cpu_before() { # this collector's own load must not be taken for the VM's
+  if [ ! -r /proc/stat ]; then return; fi
+  cpu_sample
+  first_line=$line first_busy=$busy first_all=$all
+  sleep 0.5 2>/dev/null || sleep 1
+  cpu_sample
+  second_line=$line second_busy=$busy second_all=$all
+}
+
+cpu_sample() { # $line, and of it $busy and $all in ticks
   IFS= read -r line </proc/stat
-  printf '%s\n' "$line"
   # shellcheck disable=SC2086 # numbers
   set -- $line
   all=$(($2 + $3 + $4 + $5 + $6 + $7 + $8 + $9))
@@ -264,6 +270,15 @@ system_clock() {
 
 # --- Packages ---------------------------------------------------------------------------------------------------------------
 
+has_rpm_database() { # where there is none, as on a Debian with rpm as a tool, a question to rpm would make one
+  has rpm || return 1
+  before=${rc:-0}
+  run 2 rpm --eval '%{_dbpath}'
+  if timed_out; then return 0; fi # it hangs, as the question itself will show
+  rc=$before
+  [ -e "$out/rpmdb.sqlite" ] || [ -e "$out/Packages.db" ] || [ -e "$out/Packages" ]
+}
+
 agent_packages() { # exit codes only say that one of the names is not installed
   begin agent_packages
   rc=unsupported
@@ -272,7 +287,7 @@ agent_packages() { # exit codes only say that one of the names is not installed
     run 4 dpkg-query -W -f='dpkg\t${Package}\t${db:Status-Status}\t${Version}\n' waagent walinuxagent
     lines | grep "^dpkg$tab"
   fi
-  if has rpm && ! timed_out; then
+  if ! timed_out && has_rpm_database; then
     run_all 4 rpm -q --qf 'rpm\t%{NAME}\tinstalled\t%{VERSION}-%{RELEASE}\n' WALinuxAgent python-azure-agent python3-azure-agent
     lines | grep "^rpm$tab"
   fi
@@ -285,8 +300,8 @@ end_query() { # ends the section of a package query
 }
 
 core_packages() { # the list of "needs-restarting -r", and SUSE's kernel
-  if ! has rpm; then
-    note core_packages "" absent "no rpm on this system"
+  if ! has_rpm_database; then
+    note core_packages "" absent "no rpm database on this system"
     return
   fi
   begin core_packages
@@ -304,14 +319,14 @@ package_owner() {
     run 4 dpkg-query -S "$agent"
     owner=$(lines | grep -v '^diversion ' | sed -n '1s/[:,].*//p')
   fi
-  if [ "$agent" ] && [ ! "$owner" ] && has rpm; then
+  if [ "$agent" ] && [ ! "$owner" ] && has_rpm_database; then
     run 4 rpm -qf --qf '%{NAME}\n' "$agent"
     if [ "$rc" = 0 ]; then owner=$out; fi
   fi
   printf '%s' "$owner"
   if [ "$owner" ]; then end ok
   elif timed_out; then end timeout "$allowed"
-  elif [ "$agent" ] && ! has dpkg-query && ! has rpm; then end unsupported "needs dpkg-query or rpm"
+  elif [ "$agent" ] && ! has dpkg-query && ! has_rpm_database; then end unsupported "needs dpkg-query or rpm"
   else end absent
   fi
 }
@@ -340,6 +355,7 @@ agent_files() {
   if found azure_log_dir "" /var/log/azure; then note azure_log_dir "" ok; fi
   lib_dir
   if found disable_agent "" "$lib/disable_agent"; then note disable_agent "" ok; fi
+  if found provisioned "" "$lib/provisioned"; then note provisioned "" ok; fi
   file wireserver_endpoint "" "$lib/WireServerEndpoint"
   file deployment "" "$lib/SharedConfig.xml" grep -oE '<(Deployment|Service)[[:blank:]][^>]*>'
   # Only the letters of this one element: the file can hold the administrator's password.
@@ -427,7 +443,7 @@ for name in ("imp", "distutils", "crypt"):
 unit() { # NAME
   if has systemctl; then
     begin unit_enabled "$1"
-    run 2 systemctl is-enabled "$1"
+    run 3 systemctl is-enabled "$1"
     case $out in
       '' | not-found) if timed_out; then end timeout "$allowed"; else end absent; fi ;;
       *) printf '%s' "$out" && end ok ;;
@@ -443,7 +459,7 @@ unit() { # NAME
   fi
   begin unit "$1"
   run 3 systemctl --no-pager show -p "LoadState,ActiveState,SubState,Result,UnitFileState,MainPID,NRestarts,Restart,\
-ConditionResult,FragmentPath,DropInPaths,ActiveEnterTimestamp,InactiveEnterTimestamp" "$1"
+ConditionResult,FreezerState,FragmentPath,DropInPaths,ActiveEnterTimestamp,InactiveEnterTimestamp" "$1"
   lines | redact
   end_run
   begin proxy_environment "$1"
@@ -704,7 +720,7 @@ networkd() { # the links that systemd-networkd manages, and the primary interfac
   set -- /run/systemd/netif/links/*
   index=$(cat "/sys/class/net/$primary/ifindex" 2>/dev/null)
   # shellcheck disable=SC2046 # names without blanks: interface numbers
-  files networkd_link $(grep -ls -e '^NETWORK_FILE=' "$@") $(ls "/run/systemd/netif/links/$index" 2>/dev/null)
+  files networkd_link $({ grep -ls -e '^NETWORK_FILE=' "$@" && ls "/run/systemd/netif/links/$index"; } 2>/dev/null | sort -u)
   networks=$(sed -n 's/^NETWORK_FILE=//p' "$@" 2>/dev/null | sort -u)
   if [ ! "$networks" ]; then note networkd_network "" absent; fi
   printf '%s\n' "$networks" | grep . | while IFS= read -r network; do
@@ -716,11 +732,12 @@ networkd() { # the links that systemd-networkd manages, and the primary interfac
 
 leases() {
   any=''
-  for directory in /var/lib/dhcp /var/lib/dhclient /var/lib/NetworkManager /run/systemd/netif/leases /var/lib/wicked \
-    /var/lib/dhcpcd; do
+  for directory in /var/lib/dhcp /var/lib/dhclient /var/lib/NetworkManager /run/NetworkManager/devices /run/systemd/netif/leases \
+    /var/lib/wicked /var/lib/dhcpcd; do
     if look_in "$directory"; then
       for each in "$directory"/*; do
-        case $each in */leases/* | *.lease | *.leases | */lease-*.xml) ;; *) continue ;; esac
+        case $each in */leases/* | */devices/* | *.lease | *.leases | */lease-*.xml) ;; *) continue ;; esac
+        case $each in */devices/*) grep -q '^dhcp4\.' "$each" 2>/dev/null || continue ;; esac # NetworkManager's own client
         if [ -f "$each" ]; then any=yes && file dhcp_lease "$each" "$each" tail -c 8192; fi
       done
     elif [ "$why" = denied ]; then
@@ -852,9 +869,10 @@ any_python() { # $python
   return 1
 }
 
-run_curl() { run_all 5 curl -q -s --connect-timeout 4 --max-time 5 "$@"; } # without ~/.curlrc
+# Without ~/.curlrc. It ends itself, to say how far it came.
+run_curl() { run_all 6 curl -q -s --connect-timeout 4 --max-time 5 "$@"; }
 
-end_probe() { # HOST PORT: ends the section of a probe by curl's exit code in $rc
+end_probe() { # HOST PORT [CONNECTED]: ends the section of a probe by curl's exit code in $rc
   # To curl all that keeps it from connecting is 7.
   if [ "$rc" = 7 ] && any_python; then
     run 5 "$python" -B -c "$probe" tcp "$1" "$2" ''
@@ -863,7 +881,7 @@ end_probe() { # HOST PORT: ends the section of a probe by curl's exit code in $r
   fi
   case $rc in
     0) end ok ;;
-    28 | 124 | 137 | 143) end timeout 5 ;;
+    28 | 124 | 137 | 143) if [ "${3:-}" ]; then end error "silent (5 s)"; else end timeout 5; fi ;;
     7) end error refused ;;
     101) end error unreachable ;;
     5 | 97) end error "proxy (curl $rc)" ;;
@@ -877,8 +895,11 @@ end_probe() { # HOST PORT: ends the section of a probe by curl's exit code in $r
 
 http() { # NAME HOST PORT PATH HEADER VALUE
   begin http "$1"
+  connected=''
   if has curl; then
-    run_curl -i --noproxy '*' -H "$5: $6" "http://$2:$3$4"
+    run_curl -i -w '\nconnected=%{time_connect}' --noproxy '*' -H "$5: $6" "http://$2:$3$4"
+    case ${out##*connected=} in *[1-9]*) connected=yes ;; esac
+    out=${out%"$nl"connected=*}
   elif any_python; then
     run 5 "$python" -B -c "$probe" http "$2" "$3" "GET $4 HTTP/1.0${crlf}Host: $2$crlf$5: $6$crlf$crlf"
   elif has wget; then # of GNU or busybox
@@ -890,7 +911,7 @@ http() { # NAME HOST PORT PATH HEADER VALUE
     return
   fi
   if [ "$rc" = 0 ]; then lines | redact; fi
-  end_probe "$2" "$3"
+  end_probe "$2" "$3" "$connected"
 }
 
 goal_state_hosts() { # also $hosts: those of --storage-endpoint, else the first two of the goal state
@@ -931,17 +952,19 @@ https() { # HOST: the handshake counts, whatever the HTTP status
     end unsupported "needs curl or python3"
     return
   fi
-  verified=yes
+  verified=yes connected=''
   https_get "$1" https
   if [ "$rc" = 60 ]; then verified=no && https_get "$1" insecure; fi
   if [ "$rc" = 0 ]; then printf 'verified=%s\n%s' "$verified" "$out"; fi
-  end_probe "$1" 443
+  end_probe "$1" 443 "$connected"
 }
 
 https_get() { # HOST https|insecure: $out becomes code=... and issuer=...
   if has curl; then
     if [ "$2" = insecure ]; then insecure=-k; else insecure=-q; fi
     run_curl "$insecure" -v -o /dev/null -w '\ncode=%{http_code}\n' --noproxy '*' "https://$1/"
+    # %{time_connect} stays 0 until TLS has come up.
+    if lines | grep -qE '^\* +(Connected|Established connection) to'; then connected=yes; fi
     out=$(lines | sed -n -e 's/^\*[[:blank:]]*issuer: */issuer=/p' -e '/^code=/p')
   else
     run 5 "$python" -B -c "$probe" "$2" "$1" 443 "GET / HTTP/1.0${crlf}Host: $1$crlf$crlf"
@@ -1021,6 +1044,7 @@ not_booted() { # what an image cannot have
 }
 
 everything() { # puts on the tally at the end: the number of groups
+  if [ "$image" = no ]; then cpu_before; fi
   text proxy_environment session "$session"
   goal_state_hosts
   find_primary
@@ -1030,13 +1054,16 @@ everything() { # puts on the tally at the end: the number of groups
     set -- "$@" not_booted
   else
     for each in $hosts; do set -- "$@" "dns $each" "https $each" "port8443 $each" "proxy_connect $each"; done
-    set -- "$@" cpu processes disks network_commands firewall \
+    set -- "$@" processes disks network_commands firewall \
       "http wireserver 168.63.129.16 80 /?comp=versions x-ms-version 2012-11-30" \
       "http hostgaplugin 168.63.129.16 32526 /versions x-ms-version 2012-11-30" \
       "http imds 169.254.169.254 80 /metadata/instance/compute/storageProfile?api-version=2021-11-01 Metadata true"
   fi
   side_by_side "$@"
-  if [ "$image" = no ]; then system_clock; fi
+  if [ "$image" = no ]; then
+    cpu
+    system_clock
+  fi
   printf ' %s' $# >&3
 }
 

@@ -63,6 +63,10 @@ CASES = [
     Case("LIN-02", PASS, {"processes": YOUNG}),
     Case("LIN-02", FAIL, {"processes": "", **unit(ActiveState="failed", SubState="failed", Result="exit-code")}, "result exit-code"),
     Case("LIN-02", FAIL, {"processes": DAEMON}, "without a worker"),
+    Case("LIN-02", FAIL, {"processes": DAEMON, "provisioned": ABSENT}, "there is no /var/lib/waagent/provisioned"),
+    Case("LIN-02", FAIL, {"processes": DAEMON, "provisioned": DENIED}, "without a worker (`"),
+    Case("LIN-02", NOT_APPLICABLE, {"processes": DAEMON, ("http", "wireserver"): error("refused")}, "see NET-01"),
+    Case("LIN-02", FAIL, unit(FreezerState="frozen"), f"{UNIT} is frozen"),
     Case("LIN-02", FAIL, {"processes": "", **unit(LoadState="masked", ActiveState="inactive")}, f"{UNIT} is masked"),
     Case("LIN-02", FAIL, {"processes": "", **unit(ActiveState="inactive", ConditionResult="no")}, "condition of the unit was not met"),
     Case(

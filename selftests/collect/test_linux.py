@@ -207,7 +207,7 @@ def test_an_ordinary_user_is_told_denied_and_not_absent(guest: Guest) -> None:
     run = installed(guest).run(wrap="setpriv --reuid 65534 --regid 65534 --clear-groups")
     denied = {name for (name, _), section in run.recording.sections.items() if section.status is Status.DENIED}
     assert denied >= {
-        "goal_state_hosts", "agent_status", "lib_dir", "disable_agent", "wireserver_endpoint", "deployment",
+        "goal_state_hosts", "agent_status", "lib_dir", "disable_agent", "provisioned", "wireserver_endpoint", "deployment",
         "provision_guest_agent",
         "extensions", "snapshot_status_files", "snapshot_freeze_tool", "snapshot_imports", "snapshot_certificates", "mount_open",
         "iptables", "nft",
@@ -283,6 +283,33 @@ def test_https(guest: Guest, verified: bool) -> None:
     assert values["verified"] == ("yes" if verified else "no")
     assert "Lab Issuer" in values["issuer"]
     assert run.section("port8443", "store.example").status is Status.OK
+
+
+def test_a_server_that_takes_the_connection_and_is_silent(guest: Guest) -> None:
+    """Not the same as traffic that is dropped on the way."""
+    guest.file("/etc/hosts", "127.0.0.1 localhost store.example\n")
+    server = "import socket, time; s = socket.create_server(('127.0.0.1', 443)); open('up', 'w'); time.sleep(60)"
+    setup = f'python3 -c "{server}" & echo $! >> daemons\nuntil [ -e up ]; do :; done\n'
+    run = guest.run(setup=setup, storage_endpoints="store.example")
+    assert run.section("https", "store.example").status is Status.ERROR
+    assert run.section("https", "store.example").detail == "silent (5 s)"
+
+
+def test_the_primary_interface_is_systemd_networkds(guest: Guest) -> None:
+    """Its link is a section once: a recording that holds one twice is refused."""
+    guest.file("/etc/systemd/network/99-dhcp.network", "[Network]\nDHCP=yes\n")
+    links = "layers/root/run/systemd/netif/links"
+    setup = f"mkdir -p {links}\necho NETWORK_FILE=/etc/systemd/network/99-dhcp.network > {links}/1\nip route add default dev lo\n"
+    run = guest.run(setup=setup)
+    assert list(run.recording.subjects("networkd_link")) == ["/run/systemd/netif/links/1"]
+    assert "DHCP=yes" in run.section("networkd_network", "/etc/systemd/network/99-dhcp.network").text
+
+
+def test_the_lease_of_networkmanagers_own_client(guest: Guest) -> None:
+    devices = "layers/root/run/NetworkManager/devices"
+    setup = f"mkdir -p {devices}\nprintf '[dhcp4]\\ndhcp4.private_245=a8:3f:81:10\\n' > {devices}/2\necho '[device]' > {devices}/1\n"
+    run = guest.run(setup=setup)
+    assert list(run.recording.subjects("dhcp_lease")) == ["/run/NetworkManager/devices/2"]
 
 
 def test_an_image_that_is_not_booted(guest: Guest) -> None:

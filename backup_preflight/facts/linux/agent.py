@@ -153,6 +153,12 @@ class Agent:
         return state
 
     @property
+    def is_frozen(self) -> bool:
+        """Whether ``systemctl freeze`` holds the unit: systemd still calls it active. Unknown to systemd before 246."""
+        section = self.recording.section("unit", self.unit)
+        return section.status is Status.OK and key_values(section.text).get("FreezerState", "running") != "running"
+
+    @property
     def enabled_word(self) -> str | None:
         """What ``systemctl is-enabled`` says of the unit; None where the agent is not started by systemd."""
         if not self.has_unit:
@@ -220,6 +226,12 @@ class Agent:
     def switched_off(self) -> bool:
         """Whether the kill switch ``disable_agent`` is there, with which the daemon sleeps for ever."""
         return exists(self.recording.section("disable_agent"))
+
+    @property
+    def is_marked_as_provisioned(self) -> bool | None:
+        """Whether this VM has been set up, by the agent or by cloud-init: until then the daemon waits. None where that cannot be seen."""
+        section = self.recording.section("provisioned")
+        return {Status.OK: True, Status.ABSENT: False}.get(section.status)
 
     @property
     def provision_guest_agent(self) -> bool | None:

@@ -20,15 +20,18 @@ class Distribution:
     remark: str = ""
 
 
+_KEEP_CONF = "-o Dpkg::Options::=--force-confold"
+"""dpkg asks what to do with a changed waagent.conf, and without a terminal it fails."""
+
 _DEBIAN = Distribution(
     "debian",
     "waagent",
     "walinuxagent.service",
-    ("sudo apt-get -qq update", "sudo apt-get install -y waagent"),
+    ("sudo apt-get -qq update", f"sudo apt-get install -y {_KEEP_CONF} waagent"),
     "Debian's waagent conflicts with network-manager and removes it.",
 )
 _UBUNTU = Distribution(
-    "debian", "walinuxagent", "walinuxagent.service", ("sudo apt-get -qq update", "sudo apt-get install -y walinuxagent")
+    "debian", "walinuxagent", "walinuxagent.service", ("sudo apt-get -qq update", f"sudo apt-get install -y {_KEEP_CONF} walinuxagent")
 )
 _RHEL = Distribution("rhel", "WALinuxAgent", "waagent.service", ("sudo yum install -y WALinuxAgent",))
 _SUSE = Distribution("suse", "python-azure-agent", "waagent.service", ("sudo zypper --non-interactive install python-azure-agent",))
