@@ -3,12 +3,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-SCRIPTS := backup_preflight/collect/linux.sh .ci/run
+SCRIPTS := backup_preflight/collect/linux.sh .ci/run $(shell git ls-files -co --exclude-standard 'lab/**.sh') lab/fabric/handler/main/safefreeze
+LAB := $(BIN)/python -m lab
 
-.PHONY: help run test lint clean
+.PHONY: help run test lint clean prove recordings lab-up lab-shell lab-down
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /make \1	/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /make \1	/' | expand -t 17
 
 run: $(INSTALLED) ## judge the recordings in examples/ (no VM needed); some of them are bad on purpose
 	@status=0; $(BIN)/pytest --hosts=recorded://examples || status=$$?; \
@@ -23,8 +24,23 @@ test: $(INSTALLED) ## the suite's own tests; what this machine lacks for some of
 lint: $(INSTALLED) ## format, style, types, shell
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy --strict backup_preflight tests_linux tests_network tests_windows
+	$(BIN)/mypy --strict backup_preflight tests_linux tests_network tests_windows lab
 	$(BIN)/shellcheck -s sh $(SCRIPTS)
+
+prove: $(INSTALLED) ## break real guests in every way and see that the suite names it and mends it (root on Linux; writes docs/proof.md)
+	$(LAB) prove $(FAULTS)
+
+recordings: $(INSTALLED) ## the same, and keep what was read of the guests for the selftests
+	$(LAB) recordings
+
+lab-up: $(INSTALLED) ## start the lab of real guests, with one healthy guest (root on Linux)
+	$(LAB) up
+
+lab-shell: ## a shell in a guest: make lab-shell VM=vm1
+	$(LAB) shell $(VM)
+
+lab-down: ## end the lab
+	$(LAB) down
 
 clean: ## remove .venv and caches
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

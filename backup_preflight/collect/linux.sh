@@ -750,11 +750,11 @@ leases() {
 network_commands() {
   if has ip; then
     begin route_to_wireserver
-    run_all 2 ip -4 route get 168.63.129.16
+    run_all 4 ip -4 route get 168.63.129.16
     if [ "$rc" = 0 ]; then lines; fi
     if [ "$rc" = 0 ] || timed_out; then end_run; else end error "$out"; fi
     begin special_routes
-    run 2 ip -4 route show table all
+    run 4 ip -4 route show table all
     lines | grep -E '^(blackhole|prohibit|unreachable|throw)'
     end_run
   else

@@ -1,0 +1,256 @@
+"""The proof: on a healthy guest the suite is green; broken, it names the fault and nothing else; its own fix makes it green again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from backup_preflight.causes import ERRORS, BackupError, Edition
+from backup_preflight.checks import catalogue
+from backup_preflight.verdict import Result, Verdict
+from lab import suite
+from lab.client import RunningLab
+from lab.faults import FAIL, Fault
+from lab.host import Host
+
+WAVE, LANES = 6, 3
+"""Guests that the suite reads together, and how many such waves there are at a time: most of the time they wait for an agent.
+
+The kernel lets root have systemd in some twenty guests only.
+"""
+
+ROUNDS = 2
+"""Repairs: an administrator who has mended what the report says runs the suite once more, and mends what it says then."""
+
+_QUIET = {Verdict.PASS.value, Verdict.NOT_APPLICABLE.value}
+_AGENT_DEAD = {"LIN-02", "LIN-09"}
+"""Checks after whose failure the agent cannot report to the fabric."""
+
+
+@dataclass
+class Outcome:
+    """What came of one fault. ``problems`` is empty when everything was as it must be."""
+
+    fault: Fault
+    problems: list[str] = field(default_factory=list)
+    found: dict[str, str] = field(default_factory=dict)
+    """Check → verdict, of the broken guest, without those that are met or say nothing."""
+
+    false_causes: list[str] = field(default_factory=list)
+    """Checks that fail or advise although they should not."""
+
+    commands: list[str] = field(default_factory=list)
+    """The printed commands that were run."""
+
+    reports: bool = False
+    """Whether the agent of the broken guest still reported to the fabric."""
+
+    tries: int = 1
+    """More than one: something went wrong the first time, and not when the guest was alone."""
+
+
+@dataclass
+class _Guest:
+    outcome: Outcome
+    host: Host
+    healthy: Mapping[str, Result] = field(default_factory=dict)
+    broken: Mapping[str, Result] = field(default_factory=dict)
+    repaired: Mapping[str, Result] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.outcome.fault.name
+
+
+def prove(lab: RunningLab, faults: Iterable[Fault], recordings: Path, progress: Callable[[Outcome], object]) -> list[Outcome]:
+    """Prove faults, some at a time; the recordings of the broken guests go to ``recordings``.
+
+    What went wrong is tried once more alone, since on a busy machine a guest may be too slow for the suite's time limits.
+    """
+
+    def prove_wave(wave: Sequence[Fault]) -> list[Outcome]:
+        guests = _start(lab, wave)
+        if well := [guest for guest in guests if not guest.outcome.problems]:
+            _prove_wave(lab, well, recordings)
+        _each(guests, lambda guest: lab.lab.stop(guest.name))
+        for guest in guests:
+            progress(guest.outcome)
+        return [guest.outcome for guest in guests]
+
+    waiting = list(faults)
+    machines = [fault for fault in waiting if fault.image == "machine"]
+    with ThreadPoolExecutor(LANES) as lanes:
+        waves = lanes.map(prove_wave, _waves(fault for fault in waiting if fault not in machines))
+        outcomes = [outcome for wave in waves for outcome in wave]
+    for fault in machines:  # an emulated one keeps the processors busy enough alone
+        outcomes += prove_wave([fault])
+    for place, outcome in enumerate(outcomes):
+        if outcome.problems:
+            (outcomes[place],) = prove_wave([outcome.fault])
+            outcomes[place].tries = 2
+    return outcomes
+
+
+def _waves(faults: Iterable[Fault]) -> Iterator[list[Fault]]:
+    rest = iter(faults)
+    return iter(lambda: list(islice(rest, WAVE)), [])
+
+
+def _each(guests: Iterable[_Guest], step: Callable[[_Guest], object], at_a_time: int = WAVE) -> None:
+    """Do something with all guests side by side. What goes wrong with one is a problem of that one."""
+
+    def guarded(guest: _Guest) -> None:
+        try:
+            step(guest)
+        except Exception as error:  # noqa: BLE001  (whatever it is, the others go on)
+            guest.outcome.problems.append(f"{type(error).__name__}: {error}")
+
+    with ThreadPoolExecutor(at_a_time) as pool:
+        list(pool.map(guarded, guests))
+
+
+def _start(lab: RunningLab, faults: Sequence[Fault]) -> list[_Guest]:
+    """Boot a healthy guest for each fault."""
+    guests = [_Guest(Outcome(fault), Host(lab.lab, fault.name)) for fault in faults]
+
+    def start(guest: _Guest) -> None:
+        lab.lab.start(guest.name, guest.outcome.fault.image)
+        guest.host.wait_until_ready()
+        if guest.outcome.fault.image == "machine":
+            guest.host.until("vmstat 1 2 | tail -n 1 | awk '{ exit $15 < 60 }'")  # what it starts with takes its processors a while
+        if guest.outcome.fault.prepare:
+            guest.outcome.fault.prepare(guest.host)
+            guest.host.wait_until_ready()
+
+    _each(guests, start, at_a_time=2)  # a boot takes seconds of the two processors that guests in proof need too
+    return guests
+
+
+def _prove_wave(lab: RunningLab, guests: list[_Guest], recordings: Path) -> None:
+    for guest, results in _read(lab, guests, recordings.parent / "healthy"):
+        guest.healthy = results
+        guest.outcome.problems += [f"healthy, but {_shown(result)}" for result in _findings(results)]
+
+    _each(guests, lambda guest: guest.outcome.fault.break_(guest.host))
+    uploads = {guest.name: guest.host.uploads for guest in guests}
+    for guest, results in _read(lab, guests, recordings):
+        guest.broken = results
+        guest.outcome.reports = guest.host.uploads > uploads[guest.name]
+        _compare(guest)
+
+    sick = guests
+    for number in range(ROUNDS):
+        _each(sick, _repair if number else _first_repair)
+        for guest, results in _read(lab, sick, recordings.parent / "repaired"):
+            guest.repaired = results
+        sick = [guest for guest in sick if _findings(guest.repaired)]
+    for guest in guests:
+        guest.outcome.problems += [f"after the repair: {_shown(result)}" for result in _findings(guest.repaired)]
+        if guest.repaired.keys() < guest.healthy.keys():
+            guest.outcome.problems.append("after the repair: not every check has a result")
+
+
+def _read(lab: RunningLab, guests: Sequence[_Guest], recordings: Path) -> Iterator[tuple[_Guest, Mapping[str, Result]]]:
+    """Read guests with the suite, all in one run."""
+    found = suite.read(lab, [guest.name for guest in guests], record=recordings) if guests else {}
+    return ((guest, found.get(guest.name, {})) for guest in guests)
+
+
+def _findings(results: Mapping[str, Result]) -> list[Result]:
+    return [result for result in results.values() if result.verdict not in _QUIET]
+
+
+def _compare(guest: _Guest) -> None:
+    """What the suite says of the broken guest against what it has to say."""
+    outcome, expect = guest.outcome, guest.outcome.fault.expect
+    outcome.found = {result.check: result.verdict for result in _findings(guest.broken)}
+    for id_, verdict in expect.items():
+        if outcome.found.get(id_) != verdict:
+            said = _shown(guest.broken[id_]) if id_ in guest.broken else "nothing"
+            outcome.problems.append(f"wanted {verdict} of {id_}, found {said}")
+    for result in _findings(guest.broken):
+        if result.check in expect:
+            continue
+        is_cause = result.verdict != Verdict.UNDETERMINED.value
+        outcome.problems.append(f"{'a false cause' if is_cause else 'not seen'}: {_shown(result)}")
+        outcome.false_causes += [result.check] if is_cause else []
+    if Verdict.UNREACHABLE.value not in expect.values():
+        silenced = (result for id_, result in guest.broken.items() if _has_fallen_silent(guest.healthy.get(id_), result))
+        outcome.problems += [
+            f"{result.check} says nothing any more: {result.reason}" for result in silenced if not _is_explained(guest, result)
+        ]
+    if outcome.reports and _AGENT_DEAD & {id_ for id_, verdict in expect.items() if verdict == FAIL}:
+        outcome.problems.append("the agent still reports to the fabric, so it was not broken")
+
+
+def _has_fallen_silent(before: Result | None, now: Result) -> bool:
+    return before is not None and before.verdict == Verdict.PASS.value and now.verdict == Verdict.NOT_APPLICABLE.value
+
+
+def _is_explained(guest: _Guest, result: Result) -> bool:
+    """Whether a check is silent because of an expected finding, or has nothing to look at because the agent is gone."""
+    fault = guest.outcome.fault
+    return result.check in fault.hides or result.blocked_by in fault.expect or (not result.blocked_by and "LIN-01" in fault.expect)
+
+
+def _first_repair(guest: _Guest) -> None:
+    """The repair that the fault names, else the printed one."""
+    uploads = guest.host.uploads
+    if guest.outcome.fault.repair:
+        guest.outcome.fault.repair(guest.host)
+        _await_report(guest.host, uploads)
+    else:
+        _repair(guest)
+
+
+def _repair(guest: _Guest) -> None:
+    """Run what the findings print, word for word, as an administrator would."""
+    uploads = guest.host.uploads
+    for result in _findings(guest.repaired or guest.broken):
+        for command in result.commands:
+            guest.outcome.commands.append(command)
+            done = guest.host.try_(command, "azureuser")
+            if done.code:
+                said = (done.err or done.out).strip()[-300:]
+                guest.outcome.problems.append(f"`{command}` ended with {done.code}: {said}")
+    _await_report(guest.host, uploads)
+
+
+def _await_report(host: Host, uploads: int) -> None:
+    """The agent's own word: it has to report itself as ready once more."""
+    host.wait_for(lambda: host.uploads > uploads and host.is_ready(), "the agent reports again after the repair")
+
+
+def _shown(result: Result) -> str:
+    return f"{result.check} {result.verdict}: {result.found or result.reason}"
+
+
+def check_recordings(outcomes: Sequence[Outcome], recordings: Path) -> None:
+    """From the recordings: the 2017 edition, and which cause ``--error`` names first. What is wrong is added to the outcomes."""
+    by_name = {outcome.fault.name: outcome for outcome in outcomes}
+    for name, results in suite.judge(recordings, "--edition=2017").items():
+        if name in by_name and (expected := by_name[name].fault.expect_2017) is not None:
+            found = {result.check: result.verdict for result in _findings(results)}
+            if found != expected:
+                by_name[name].problems.append(f"2017: wanted {expected}, found {found}")
+    for error in ERRORS:
+        concerned = {outcome.fault.name for outcome in outcomes if _first_failure(outcome.fault) in _checks_of(error)}
+        if not concerned:
+            continue
+        for name, results in suite.judge(recordings, "--error", error.code).items():
+            first = next((id_ for id_, result in results.items() if result.verdict == FAIL), None)
+            if name in concerned and first != _first_failure(by_name[name].fault):
+                by_name[name].problems.append(f"--error {error.code} names {first} first")
+
+
+def _first_failure(fault: Fault) -> str | None:
+    return next((id_ for id_, verdict in fault.expect.items() if verdict == FAIL), None)
+
+
+def _checks_of(error: BackupError) -> set[str]:
+    """The checks that ``--error`` selects."""
+    causes = set(error.causes(Edition.CURRENT))
+    return {*error.checks, *(check.id for check in catalogue().values() if causes & set(check.causes))}

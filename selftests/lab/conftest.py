@@ -1,0 +1,23 @@
+"""The lab for selftests: real guests on a network of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from lab.client import RunningLab, running
+from lab.faults import faults
+from lab.shell import LabError, require
+from selftests.sshd import missing
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[RunningLab]:
+    """A lab with the images that the faults of the smoke set need."""
+    try:
+        require()
+    except LabError as error:
+        missing(str(error))
+    with running({"debian-12", *(fault.image for fault in faults().values() if fault.smoke)}) as found:
+        yield found
