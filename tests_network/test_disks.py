@@ -7,7 +7,7 @@ from backup_preflight.checks import ADVICE, MUST, OFF, Limits, advise, check, fa
 from backup_preflight.facts.disks import GIB, Disks
 
 ENCRYPTED_LIMIT = 4 * 1024 * GIB
-SPACES = "Azure Backup does not support Storage Spaces: use simple volumes, or back up inside the guest (MARS agent)."
+SPACES = "Azure Backup does not support Storage Spaces: use simple volumes, or back up in the guest (MARS agent)."
 SMALLER_DISKS = (
     "Attach new disks below the limit, copy the data, verify the copy, detach the large disk, then start the backup; "
     "or leave that disk out of the backup (selective disk backup)."
@@ -20,7 +20,7 @@ SMALLER_DISKS = (
     DISKSIZE,
     now=MUST,
     in_2017=MUST,
-    reads="disk sizes in the instance metadata, else as the guest sees them (/sys/block, Win32_DiskDrive); the temporary disk does not count",
+    reads="disk sizes in the instance metadata, else of the guest (/sys/block, Win32_DiskDrive); not the temporary disk",
     fix=SMALLER_DISKS,
 )
 def test_disk_sizes(disks: Disks, limits: Limits) -> None:

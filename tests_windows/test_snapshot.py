@@ -83,7 +83,7 @@ def test_vss_can_run(services: Services) -> None:
     reads="vssadmin list writers: GUIDs and the number in brackets; once more after some seconds when one is not [1]",
     fix=(
         "Restart the writer's service, or the VM, until `vssadmin list writers` shows [1] for each; look at free space, memory and CPU. If "
-        "it comes back: reg.exe ADD HKLM\\SOFTWARE\\Microsoft\\BcdrAgentPersistentKeys /v SnapshotWithoutThreads /t REG_SZ /d True /f"
+        "it comes back, set SnapshotWithoutThreads (REG_SZ, True) below HKLM\\SOFTWARE\\Microsoft\\BcdrAgentPersistentKeys."
     ),
     after=("WIN-11",),
 )
