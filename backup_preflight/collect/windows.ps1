@@ -35,7 +35,7 @@ $services = 'RdAgent', 'WindowsAzureGuestAgent', 'IaasVmProvider', 'VSS', 'swprv
 
 # --- Parameters -------------------------------------------------------------------------------------------------------------
 
-if (-not $Nonce) { $Nonce = -join (1..32 | ForEach-Object { '{0:x}' -f (Get-Random -Maximum 16) }) }
+if (-not $Nonce) { $Nonce = -join $(foreach ($digit in 1..32) { '{0:x}' -f (Get-Random -Maximum 16) }) }
 if ($Nonce -cnotmatch '^[0-9a-f]{32}$') { throw 'abp:error:the parameter Nonce is not valid' }
 if ($StorageEndpoints -notmatch '^[A-Za-z0-9.,-]*$') { throw 'abp:error:the parameter StorageEndpoints is not valid' }
 $storageHosts = @($StorageEndpoints -split ',' | Where-Object { $_ })
@@ -93,13 +93,13 @@ function Get-Status($Failure) { # by identifier, category and number; "abp:STATU
   $category = "$($Failure.CategoryInfo.Category)"
   $socket = Get-SocketError $Failure.Exception
   if ($id -like 'abp:*') { return @{ status = ($id -split ':', 3)[1]; detail = ($id -split ':', 3)[2] } }
+  if ($id -like '*ConstrainedLanguage*') { return @{ status = 'unsupported'; detail = 'PowerShell runs in ConstrainedLanguage mode' } }
   if ($socket) { return @{ status = 'error'; detail = "$(Get-SocketWord $socket) $socket" } }
   if ($id -like '*0x80041003*' -or $category -eq 'PermissionDenied' -or $category -eq 'SecurityError') {
     return @{ status = 'denied'; detail = ($id -split ',')[0] }
   }
-  if ($id -like 'PathNotFound*' -or $id -like 'NoMatchingEventsFound*') { return @{ status = 'absent'; detail = '' } }
-  if ($id -like '*ConstrainedLanguage*') { return @{ status = 'unsupported'; detail = 'PowerShell runs in ConstrainedLanguage mode' } }
-  if ($id -like '*0x80041010*' -or $id -like '*0x8004100e*') { return @{ status = 'unsupported'; detail = 'this WMI class is not there' } }
+  if ($id -like 'PathNotFound*' -or $id -like 'NoMatchingEventsFound*' -or $id -like '*0x8004100e*') { return @{ status = 'absent'; detail = '' } }
+  if ($id -like '*0x80041010*') { return @{ status = 'unsupported'; detail = 'this WMI class is not there' } }
   if ($id -like 'CommandNotFoundException*') { return @{ status = 'unsupported'; detail = 'this command is not there' } }
   @{ status = 'error'; detail = ($id -split ',')[0] -replace '[^\x20-\x7e]', '?' }
 }
@@ -322,10 +322,13 @@ function Get-StrongCrypto { # of .NET, in the 64-bit and the 32-bit view: 1 is s
 function Get-Programs { # entries of Programs and Features that are the agent's
   $found = @{}
   foreach ($key in "$software\Windows\CurrentVersion\Uninstall", 'HKEY_LOCAL_MACHINE\SOFTWARE\WOW6432Node\Microsoft\Windows\CurrentVersion\Uninstall') {
-    foreach ($name in @(Get-SubKeys $key)) {
-      $values = Get-Values "$key\$name" 'DisplayName', 'DisplayVersion'
-      if ("$($values.DisplayName)" -like '*Windows Azure VM Agent*') { $found[$name] = $values }
+    try {
+      foreach ($name in @(Get-SubKeys $key)) {
+        $values = Get-Values "$key\$name" 'DisplayName', 'DisplayVersion'
+        if ("$($values.DisplayName)" -like '*Windows Azure VM Agent*') { $found[$name] = $values }
+      }
     }
+    catch { if ((Get-Status $_).status -ne 'absent') { throw } }
   }
   $found
 }
