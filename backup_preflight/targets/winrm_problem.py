@@ -132,12 +132,11 @@ def _tls(spec: Spec, error: ssl.SSLError) -> ConnectionProblem:
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     """The exception and everything it wraps, as requests and urllib3 do it: chained, in ``reason``, or as an argument."""
     seen: set[int] = set()
-    pending = [error]
+    pending: list[object] = [error]
     while pending:
         found = pending.pop()
-        if found is None or id(found) in seen:
+        if not isinstance(found, BaseException) or id(found) in seen:
             continue
         seen.add(id(found))
         yield found
-        pending += [found.__cause__, found.__context__, getattr(found, "reason", None)]
-        pending += [argument for argument in found.args if isinstance(argument, BaseException)]
+        pending += [found.__cause__, found.__context__, getattr(found, "reason", None), *found.args]

@@ -7,6 +7,7 @@ import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import psrpcore
 
@@ -104,7 +105,7 @@ class PowerShellShell:
         stream = f'<rsp:Stream Name="stdout" CommandId="{command_id}">{base64.b64encode(data).decode()}</rsp:Stream>'
         return f'{stream}<rsp:CommandState CommandId="{command_id}" State="{SHELL}/CommandState/Done"/>'
 
-    def _feed(self, data: bytes) -> list[psrpcore.PSRPEvent]:
+    def _feed(self, data: bytes) -> list[psrpcore.PSRPEvent[Any, Any]]:
         self._pool.receive_data(psrpcore.PSRPPayload(data, psrpcore.StreamType.default, None))
         events = []
         while event := self._pool.next_event():
@@ -117,7 +118,7 @@ class PowerShellShell:
             data += payload.data
         return data
 
-    def _start(self, command: Command, events: list[psrpcore.PSRPEvent]) -> None:
+    def _start(self, command: Command, events: list[psrpcore.PSRPEvent[Any, Any]]) -> None:
         for event in events:
             if isinstance(event, psrpcore.CreatePipelineEvent) and command.pipeline:
                 self.pipelines += 1

@@ -15,7 +15,7 @@ def plain(call: Call, interpreter: Interpreter) -> list[Any] | None:
     if name == "set-strictmode":
         return []
     if name == "get-random":
-        return [random.randrange(number(call.named["Maximum"]))]  # noqa: S311  (a stand-in's)
+        return [random.randrange(number(call.named["Maximum"]))]
     if name == "invoke-expression":
         return interpreter.run(string(call.positional[0]))
     if name == "foreach-object":

@@ -86,7 +86,7 @@ class Interpreter:
             raise Failure("ParserError", "ParserError", "the script has a syntax error")
         return self._statements(tree)
 
-    # Statements
+    # Statements. Results are lists: PowerShell gives whatever a statement leaves over.
 
     def _statements(self, node: Node | None) -> list[Any]:
         output: list[Any] = []

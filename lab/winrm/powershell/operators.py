@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from lab.winrm.powershell.values import (
@@ -126,5 +127,5 @@ def method(value: str | Time, name: str, arguments: list[Any]) -> Any:
     if name == "Substring":
         start, length = number(arguments[0]), number(arguments[1]) if len(arguments) > 1 else len(value)
         return value[start : start + length]
-    known = {"TrimEnd": str.rstrip, "Trim": str.strip, "ToLower": str.lower, "ToUpper": str.upper}
+    known: dict[str, Callable[[str], str]] = {"TrimEnd": str.rstrip, "Trim": str.strip, "ToLower": str.lower, "ToUpper": str.upper}
     return known[name](value)
