@@ -175,7 +175,6 @@ _BODIES: dict[str | Key, Change] = {
             "ProductName": "Windows Server 2022 Datacenter Azure Edition",
             "CurrentBuildNumber": "20348",
             "UBR": 2849,
-            "DisplayVersion": "21H2",
             "InstallationType": "Server",
         }
     ),

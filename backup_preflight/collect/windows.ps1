@@ -24,7 +24,9 @@ $state = @{ sections = 0; cim = ''; tls = 0 }
 $connectSeconds = 5
 $epoch = [datetime]'1970-01-01'
 $software = 'HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft'
+$software32 = 'HKEY_LOCAL_MACHINE\SOFTWARE\WOW6432Node\Microsoft'
 $control = 'HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet'
+$internet = 'Software\Microsoft\Windows\CurrentVersion\Internet Settings'
 $azure = "$env:SystemDrive\WindowsAzure"
 $backup = 'Microsoft.Azure.RecoveryServices.VMSnapshot'
 $plugin = "$env:SystemDrive\Packages\Plugins\$backup"
@@ -98,7 +100,9 @@ function Get-Status($Failure) { # by identifier, category and number; "abp:STATU
   if ($id -like '*0x80041003*' -or $category -eq 'PermissionDenied' -or $category -eq 'SecurityError') {
     return @{ status = 'denied'; detail = ($id -split ',')[0] }
   }
-  if ($id -like 'PathNotFound*' -or $id -like 'NoMatchingEventsFound*' -or $id -like '*0x8004100e*') { return @{ status = 'absent'; detail = '' } }
+  if ($id -like 'PathNotFound*' -or $id -like 'NoMatchingEventsFound*' -or $id -like '*0x8004100e*') {
+    return @{ status = 'absent'; detail = '' }
+  }
   if ($id -like '*0x80041010*') { return @{ status = 'unsupported'; detail = 'this WMI class is not there' } }
   if ($id -like 'CommandNotFoundException*') { return @{ status = 'unsupported'; detail = 'this command is not there' } }
   @{ status = 'error'; detail = ($id -split ',')[0] -replace '[^\x20-\x7e]', '?' }
@@ -150,7 +154,7 @@ function Get-Each([string]$Key, [string]$Below, [string[]]$Names) { # subkey -> 
   $found
 }
 
-function Get-Objects([string]$Query, [string[]]$Names, [string]$Namespace = 'root/cimv2') { # of WMI: their properties
+function Get-Objects([string]$Query, [string]$Namespace = 'root/cimv2') { # of WMI: the properties that the query selects
   if ($state.cim) { throw $state.cim } # one refusal, or one call without an answer, decides: each costs seconds
   $began = Get-Date
   try { $objects = @(Get-CimInstance -Namespace $Namespace -Query $Query -OperationTimeoutSec 5) }
@@ -161,7 +165,15 @@ function Get-Objects([string]$Query, [string[]]$Names, [string]$Namespace = 'roo
     elseif ((Get-Date) -gt $began.AddSeconds(4)) { $state.cim = 'abp:timeout:5' }
     throw
   }
-  @{ items = @($objects | ForEach-Object { $object = $_; $found = @{}; foreach ($name in $Names) { $found[$name] = $object.$name }; $found }) }
+  $names = ($Query -replace '^SELECT (\S+) FROM .*$', '$1') -split ','
+  @{
+    items = @($objects | ForEach-Object {
+      $object = $_
+      $found = @{}
+      foreach ($name in $names) { $found[$name] = $object.$name }
+      $found
+    })
+  }
 }
 
 function Start-Tool([string]$Name, [string]$Arguments) { # a program of Windows, its output captured
@@ -186,13 +198,16 @@ function Wait-Tool($Tool, [int]$Seconds) { # its exit code and output
 
 function Get-File([string]$Path) { # what stands in the directory about it
   $file = Get-Item -LiteralPath $Path
-  @{ path = $Path; size = $file.Length; mtime = $file.LastWriteTimeUtc; version = $file.VersionInfo.FileVersion; product = $file.VersionInfo.ProductVersion }
+  @{
+    path = $Path; size = $file.Length; mtime = $file.LastWriteTimeUtc
+    version = $file.VersionInfo.FileVersion; product = $file.VersionInfo.ProductVersion
+  }
 }
 
 function Get-Program([string]$Service) { # the file that a service starts
   $image = "$((Get-ItemProperty -LiteralPath "Registry::$control\Services\$Service").ImagePath)"
-  if ($image -match '^\s*"([^"]+)"') { $path = $matches[1] } elseif ($image -match '(?i)^(.+?\.exe)') { $path = $matches[1] } else { throw 'abp:error:ImagePath names no program' }
-  Get-File $path
+  if ($image -match '^\s*"([^"]+)"' -or $image -match '(?i)^(.+?\.exe)') { Get-File $matches[1] }
+  else { throw 'abp:error:ImagePath names no program' }
 }
 
 function Get-Events([string]$Log, [hashtable]$Filter) { # times of events of the last 7 days that name the backup extension
@@ -275,13 +290,13 @@ function Test-Port($Socket) {
 
 function Get-Proxy { # of WinHTTP, else of the Local System account: HOST:PORT
   try {
-    $bytes = (Get-ItemProperty -LiteralPath "Registry::$software\Windows\CurrentVersion\Internet Settings\Connections").WinHttpSettings
+    $bytes = (Get-ItemProperty -LiteralPath "Registry::HKEY_LOCAL_MACHINE\$internet\Connections").WinHttpSettings
     if ($bytes.Length -gt 16 -and ($bytes[8] -band 2)) {
       $length = $bytes[12] + 256 * $bytes[13]
       $text = -join ($bytes[16..(15 + $length)] | ForEach-Object { [char]$_ })
     }
     else {
-      $item = Get-ItemProperty -LiteralPath 'Registry::HKEY_USERS\S-1-5-18\Software\Microsoft\Windows\CurrentVersion\Internet Settings'
+      $item = Get-ItemProperty -LiteralPath "Registry::HKEY_USERS\S-1-5-18\$internet"
       if ($item.ProxyEnable) { $text = "$($item.ProxyServer)" } else { $text = '' }
     }
     if ($text -match '(?:https?=)?(?:https?://)?([A-Za-z0-9.-]+):([0-9]{1,5})') { @{ host = $matches[1]; port = [int]$matches[2] } }
@@ -313,15 +328,16 @@ function Get-Pending { # the keys whose presence says that an update waits for a
 
 function Get-StrongCrypto { # of .NET, in the 64-bit and the 32-bit view: 1 is strong
   $found = @{}
-  foreach ($key in "$software\.NETFramework\v4.0.30319", 'HKEY_LOCAL_MACHINE\SOFTWARE\WOW6432Node\Microsoft\.NETFramework\v4.0.30319') {
-    try { $found[$key] = (Get-Values $key 'SchUseStrongCrypto').SchUseStrongCrypto } catch { if ((Get-Status $_).status -ne 'absent') { throw } }
+  foreach ($key in "$software\.NETFramework\v4.0.30319", "$software32\.NETFramework\v4.0.30319") {
+    try { $found[$key] = (Get-Values $key 'SchUseStrongCrypto').SchUseStrongCrypto }
+    catch { if ((Get-Status $_).status -ne 'absent') { throw } }
   }
   $found
 }
 
 function Get-Programs { # entries of Programs and Features that are the agent's
   $found = @{}
-  foreach ($key in "$software\Windows\CurrentVersion\Uninstall", 'HKEY_LOCAL_MACHINE\SOFTWARE\WOW6432Node\Microsoft\Windows\CurrentVersion\Uninstall') {
+  foreach ($key in "$software\Windows\CurrentVersion\Uninstall", "$software32\Windows\CurrentVersion\Uninstall") {
     try {
       foreach ($name in @(Get-SubKeys $key)) {
         $values = Get-Values "$key\$name" 'DisplayName', 'DisplayVersion'
@@ -334,7 +350,8 @@ function Get-Programs { # entries of Programs and Features that are the agent's
 }
 
 function Get-Running { # processes of the agent
-  @{ items = @(Get-Process | Where-Object { 'WaAppAgent', 'WindowsAzureGuestAgent' -contains $_.Name } | ForEach-Object { @{ name = $_.Name; id = $_.Id } }) }
+  $processes = @(Get-Process | Where-Object { 'WaAppAgent', 'WindowsAzureGuestAgent' -contains $_.Name })
+  @{ items = @($processes | ForEach-Object { @{ name = $_.Name; id = $_.Id } }) }
 }
 
 function Get-LogLines { # of the agent's own log, which is English everywhere: what it says of the fabric's address
@@ -351,7 +368,8 @@ function Get-AggregateStatus { # what the agent last told the platform; the file
 }
 
 function Get-Folders([string]$Parent, [string]$Pattern) {
-  @{ names = @(Get-ChildItem -LiteralPath $Parent | Where-Object { $_.PSIsContainer -and $_.Name -match $Pattern } | ForEach-Object { $_.Name }) }
+  $folders = @(Get-ChildItem -LiteralPath $Parent | Where-Object { $_.PSIsContainer -and $_.Name -match $Pattern })
+  @{ names = @($folders | ForEach-Object { $_.Name }) }
 }
 
 function Get-Newest { # version of the newest folder of the backup extension
@@ -365,7 +383,8 @@ function Get-ExtensionFiles { # of the newest version; machine: what the program
   $found = @{}
   foreach ($name in 'iaasvmprovider.dll', 'IaaSBcdrExtension.exe') {
     $path = "$plugin\$newest\$name"
-    if (Test-Path -LiteralPath $path) { $found[$name] = @{ size = (Get-Item -LiteralPath $path).Length; machine = Get-Machine $path } } else { $found[$name] = $null }
+    $found[$name] = $null
+    if (Test-Path -LiteralPath $path) { $found[$name] = @{ size = (Get-Item -LiteralPath $path).Length; machine = Get-Machine $path } }
   }
   @{ version = $newest; files = $found }
 }
@@ -390,8 +409,7 @@ function Get-ExtensionStatus { # the newest status file, by its number
 function Get-Runtimes { # Visual C++ runtimes for x64
   $found = @{}
   foreach ($key in "$software\VisualStudio\12.0\VC\Runtimes\X64", "$software\VisualStudio\14.0\VC\Runtimes\X64",
-    'HKEY_LOCAL_MACHINE\SOFTWARE\WOW6432Node\Microsoft\VisualStudio\12.0\VC\Runtimes\X64',
-    'HKEY_LOCAL_MACHINE\SOFTWARE\WOW6432Node\Microsoft\VisualStudio\14.0\VC\Runtimes\X64') {
+    "$software32\VisualStudio\12.0\VC\Runtimes\X64", "$software32\VisualStudio\14.0\VC\Runtimes\X64") {
     try { $found[$key] = Get-Values $key 'Installed', 'Version' } catch { if ((Get-Status $_).status -ne 'absent') { throw } }
   }
   $found
@@ -411,14 +429,18 @@ function Get-Locks { # BitLocker: 0 unlocked, 1 locked
   if ($state.cim) { throw $state.cim }
   $space = 'root/cimv2/Security/MicrosoftVolumeEncryption'
   $volumes = @(Get-CimInstance -Namespace $space -Query 'SELECT * FROM Win32_EncryptableVolume' -OperationTimeoutSec 5)
-  @{ items = @($volumes | ForEach-Object { @{ drive = "$($_.DriveLetter)"; lock = (Invoke-CimMethod -InputObject $_ -MethodName GetLockStatus).LockStatus } }) }
+  @{
+    items = @($volumes | ForEach-Object {
+      @{ drive = "$($_.DriveLetter)"; lock = (Invoke-CimMethod -InputObject $_ -MethodName GetLockStatus).LockStatus }
+    })
+  }
 }
 
 function Get-ProcessorSamples { # counters of all processors together, one second apart
   $samples = @()
   foreach ($number in 1..4) {
     $query = "SELECT PercentProcessorTime,Timestamp_Sys100NS FROM Win32_PerfRawData_PerfOS_Processor WHERE Name='_Total'"
-    $samples = $samples + (Get-Objects $query 'PercentProcessorTime', 'Timestamp_Sys100NS').items[0]
+    $samples = $samples + (Get-Objects $query).items[0]
     if ($number -lt 4) { Start-Sleep -Seconds 1 }
   }
   @{ samples = $samples }
@@ -426,7 +448,8 @@ function Get-ProcessorSamples { # counters of all processors together, one secon
 
 function Get-FirewallRules { # those that block outbound traffic, as the registry holds them; their keywords are never translated
   $rules = @{}
-  foreach ($key in "$control\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules", 'HKEY_LOCAL_MACHINE\SOFTWARE\Policies\Microsoft\WindowsFirewall\FirewallRules') {
+  foreach ($key in "$control\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules",
+    'HKEY_LOCAL_MACHINE\SOFTWARE\Policies\Microsoft\WindowsFirewall\FirewallRules') {
     try {
       $values = Get-Values $key '*'
       foreach ($name in $values.Keys) {
@@ -447,7 +470,7 @@ function Get-EnvironmentProxies { # of the machine: what a service sees
 }
 
 function Get-WinHttp {
-  $values = Get-Values "$software\Windows\CurrentVersion\Internet Settings\Connections" 'WinHttpSettings'
+  $values = Get-Values "HKEY_LOCAL_MACHINE\$internet\Connections" 'WinHttpSettings'
   if ($values.WinHttpSettings -contains 64) { throw 'abp:unsupported:the setting holds an @, so perhaps a password: not read' }
   $values
 }
@@ -469,14 +492,14 @@ function Get-StorageHosts { # each by name, by TLS, by port 8443
 function Get-ProxyAnswers { # what the proxy says to CONNECT
   $proxy = Get-Proxy
   if (-not $proxy) { throw 'abp:absent:' }
-  $names = $storageHosts
   @{
     proxy = "$($proxy.host):$($proxy.port)"
-    items = @($names | ForEach-Object {
+    items = @($storageHosts | ForEach-Object {
       $name = $_
       $socket = Open-Socket $proxy.host $proxy.port
+      $request = "CONNECT ${name}:443 HTTP/1.1`r`nHost: ${name}:443`r`n`r`n"
       $answer = Get-Outcome {
-        try { @{ status = 'ok'; line = @((Send-Request (Wait-Socket $socket) "CONNECT ${name}:443 HTTP/1.1`r`nHost: ${name}:443`r`nConnection: close`r`n`r`n") -split "`r`n")[0] } }
+        try { @{ status = 'ok'; line = @((Send-Request (Wait-Socket $socket) $request) -split "`r`n")[0] } }
         finally { if ($socket.client) { $socket.client.Close() } }
       }
       @{ host = $name; answer = $answer }
@@ -485,7 +508,7 @@ function Get-ProxyAnswers { # what the proxy says to CONNECT
 }
 
 function Get-Letters { # drives that hold the warning file of Azure's temporary disk
-  $drives = Get-Objects 'SELECT DeviceID FROM Win32_LogicalDisk WHERE DriveType=3' 'DeviceID'
+  $drives = Get-Objects 'SELECT DeviceID FROM Win32_LogicalDisk WHERE DriveType=3'
   @{ drives = @($drives.items | ForEach-Object { $_.DeviceID } | Where-Object { Test-Path -LiteralPath "$_\DATALOSS_WARNING_README.txt" }) }
 }
 
@@ -507,19 +530,23 @@ foreach ($name in $storageHosts) {
 }
 
 Section 'identity' '' { Get-Identity }
-Section 'os' '' { Get-Values "$software\Windows NT\CurrentVersion" 'ProductName', 'CurrentBuildNumber', 'UBR', 'DisplayVersion', 'InstallationType' }
+Section 'os' '' {
+  Get-Values "$software\Windows NT\CurrentVersion" 'ProductName', 'CurrentBuildNumber', 'UBR', 'DisplayVersion', 'InstallationType'
+}
 Section 'bios' '' { Get-Values 'HKEY_LOCAL_MACHINE\HARDWARE\DESCRIPTION\System\BIOS' 'SystemManufacturer', 'SystemProductName' }
-Section 'chassis' '' { Get-Objects 'SELECT SMBIOSAssetTag FROM Win32_SystemEnclosure' 'SMBIOSAssetTag' }
+Section 'chassis' '' { Get-Objects 'SELECT SMBIOSAssetTag FROM Win32_SystemEnclosure' }
 Section 'cpu' '' { Get-ProcessorSamples }
-Section 'memory' '' { Get-Objects 'SELECT TotalVisibleMemorySize,FreePhysicalMemory FROM Win32_OperatingSystem' 'TotalVisibleMemorySize', 'FreePhysicalMemory' }
+Section 'memory' '' { Get-Objects 'SELECT TotalVisibleMemorySize,FreePhysicalMemory FROM Win32_OperatingSystem' }
 Section 'reboot_pending' '' { Get-Pending }
 Section 'strong_crypto' '' { Get-StrongCrypto }
 
 foreach ($name in $services) {
   Section 'service' $name { Get-Values "$control\Services\$name" 'Start', 'DelayedAutostart', 'ImagePath', 'ObjectName' }
 }
-$query = "SELECT Name,State,StartMode,ProcessId,ExitCode FROM Win32_Service WHERE Name LIKE 'MSSQL%' OR " + (@($services | ForEach-Object { "Name='$_'" }) -join ' OR ')
-Section 'service_states' '' { Get-Objects $query 'Name', 'State', 'StartMode', 'ProcessId', 'ExitCode' }
+Section 'service_states' '' {
+  $these = @($services | ForEach-Object { "Name='$_'" }) -join ' OR '
+  Get-Objects "SELECT Name,State,StartMode,ProcessId,ExitCode FROM Win32_Service WHERE Name LIKE 'MSSQL%' OR $these"
+}
 foreach ($name in 'RdAgent', 'WindowsAzureGuestAgent') {
   Section 'service_query' $name { Wait-Tool (Start-Tool 'sc.exe' "query $name") 5 }
   Section 'service_program' $name { Get-Program $name }
@@ -551,26 +578,38 @@ foreach ($name in 'Keys', 'RSA', 'SystemKeys') {
 }
 Section 'crashes' '' { Get-Events 'Application' @{ ProviderName = 'Application Error'; Id = 1000 } }
 Section 'applocker' '' { Get-Events 'Microsoft-Windows-AppLocker/EXE and DLL' @{ Id = 8004 } }
-Section 'defender' '' { Get-Objects 'SELECT ExclusionPath FROM MSFT_MpPreference' 'ExclusionPath' 'root/Microsoft/Windows/Defender' }
+Section 'defender' '' { Get-Objects 'SELECT ExclusionPath FROM MSFT_MpPreference' 'root/Microsoft/Windows/Defender' }
 Section 'wmi_registry' '' {
   if ($state.cim) { throw $state.cim }
   $arguments = @{ hDefKey = [uint32]2147483650; sSubKeyName = 'SYSTEM\CurrentControlSet\Services\Winmgmt'; sValueName = 'Start' }
   @{ code = (Invoke-CimMethod -ClassName StdRegProv -MethodName GetDWORDValue -Arguments $arguments -OperationTimeoutSec 5).ReturnValue }
 }
 
-Section 'disks' '' { Get-Objects 'SELECT Index,Size,Model,InterfaceType,MediaType FROM Win32_DiskDrive' 'Index', 'Size', 'Model', 'InterfaceType', 'MediaType' }
-Section 'partitions' '' { Get-Objects 'SELECT DiskNumber,DriveLetter FROM MSFT_Partition' 'DiskNumber', 'DriveLetter' 'root/Microsoft/Windows/Storage' }
+Section 'disks' '' { Get-Objects 'SELECT Index,Size,Model,InterfaceType,MediaType FROM Win32_DiskDrive' }
+Section 'partitions' '' { Get-Objects 'SELECT DiskNumber,DriveLetter FROM MSFT_Partition' 'root/Microsoft/Windows/Storage' }
 Section 'resource_disk' '' { Get-Letters }
-Section 'volumes' '' { Get-Objects 'SELECT DeviceID,Size,FreeSpace FROM Win32_LogicalDisk WHERE DriveType=3' 'DeviceID', 'Size', 'FreeSpace' }
-Section 'storage_pools' '' { Get-Objects 'SELECT FriendlyName FROM MSFT_StoragePool WHERE IsPrimordial=FALSE' 'FriendlyName' 'root/Microsoft/Windows/Storage' }
+Section 'volumes' '' { Get-Objects 'SELECT DeviceID,Size,FreeSpace FROM Win32_LogicalDisk WHERE DriveType=3' }
+Section 'storage_pools' '' {
+  Get-Objects 'SELECT FriendlyName FROM MSFT_StoragePool WHERE IsPrimordial=FALSE' 'root/Microsoft/Windows/Storage'
+}
 
-Section 'interfaces' '' { Get-Each "$control\Services\Tcpip\Parameters\Interfaces" '' 'EnableDHCP', 'IPAddress', 'DhcpIPAddress', 'DhcpServer', 'DefaultGateway', 'DhcpDefaultGateway', 'NameServer', 'DhcpNameServer', 'DhcpInterfaceOptions' }
-Section 'connections' '' { Get-Each "$control\Control\Network\{4D36E972-E325-11CE-BFC1-08002BE10318}" '\Connection' 'Name', 'PnpInstanceID' }
-Section 'routes' '' { Get-Objects 'SELECT DestinationPrefix,NextHop,InterfaceIndex,InterfaceAlias,RouteMetric,InterfaceMetric FROM MSFT_NetRoute WHERE AddressFamily=2' 'DestinationPrefix', 'NextHop', 'InterfaceIndex', 'InterfaceAlias', 'RouteMetric', 'InterfaceMetric' 'root/StandardCimv2' }
+Section 'interfaces' '' {
+  Get-Each "$control\Services\Tcpip\Parameters\Interfaces" '' 'EnableDHCP', 'IPAddress', 'DhcpIPAddress', 'DhcpServer',
+    'DefaultGateway', 'DhcpDefaultGateway', 'NameServer', 'DhcpNameServer', 'DhcpInterfaceOptions'
+}
+Section 'connections' '' {
+  Get-Each "$control\Control\Network\{4D36E972-E325-11CE-BFC1-08002BE10318}" '\Connection' 'Name', 'PnpInstanceID'
+}
+Section 'routes' '' {
+  $columns = 'DestinationPrefix,NextHop,InterfaceIndex,InterfaceAlias,RouteMetric'
+  Get-Objects "SELECT $columns FROM MSFT_NetRoute WHERE AddressFamily=2" 'root/StandardCimv2'
+}
 Section 'persistent_routes' '' { @{ names = @((Get-Values "$control\Services\Tcpip\Parameters\PersistentRoutes" '*').Keys) } }
 Section 'firewall_rules' '' { Get-FirewallRules }
 Section 'winhttp' '' { Get-WinHttp }
-Section 'system_proxy' '' { Get-Values 'HKEY_USERS\S-1-5-18\Software\Microsoft\Windows\CurrentVersion\Internet Settings' 'ProxyEnable', 'ProxyServer', 'ProxyOverride', 'AutoConfigURL' }
+Section 'system_proxy' '' {
+  Get-Values "HKEY_USERS\S-1-5-18\$internet" 'ProxyEnable', 'ProxyServer', 'ProxyOverride', 'AutoConfigURL'
+}
 Section 'proxy_environment' '' { Get-EnvironmentProxies }
 
 Section 'http' 'wireserver' { Get-Answer $wireserver '168.63.129.16' '/?comp=versions' }

@@ -98,7 +98,12 @@ def dhcp_blob(options: dict[int, bytes]) -> bytes:
 def _system(product: str, build: str) -> dict[str, dict[str, Any]]:
     services = {service_key(name): dict(zip(("Start", "ImagePath", "ObjectName"), found, strict=True)) for name, found in _SERVICES.items()}
     return {
-        rf"{_SOFTWARE}\Windows NT\CurrentVersion": {"ProductName": product, "CurrentBuildNumber": build, "InstallationType": "Server"},
+        rf"{_SOFTWARE}\Windows NT\CurrentVersion": {
+            "ProductName": product,
+            "CurrentBuildNumber": build,
+            "UBR": 2849,
+            "InstallationType": "Server",
+        },
         r"HKEY_LOCAL_MACHINE\HARDWARE\DESCRIPTION\System\BIOS": {
             "SystemManufacturer": "Microsoft Corporation",
             "SystemProductName": "Virtual Machine",
@@ -162,7 +167,7 @@ def _wmi() -> dict[tuple[str, str], Any]:
         for name in _SERVICES
     ]
     disk = {"Model": "Msft Virtual Disk", "InterfaceType": "SCSI", "MediaType": "Fixed hard disk media"}
-    route = {"InterfaceIndex": 6, "InterfaceAlias": "Ethernet", "InterfaceMetric": None}
+    route = {"InterfaceIndex": 6, "InterfaceAlias": "Ethernet"}
     samples = _samples()
     return {
         ("root/cimv2", "Win32_SystemEnclosure"): [{"SMBIOSAssetTag": "7783-7084-3265-9085-8269-3286-77"}],

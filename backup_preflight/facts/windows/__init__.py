@@ -69,9 +69,16 @@ class WindowsFacts:
             words.append("read as administrator" if self.system.is_admin else "read without an administrator's rights")
         except NotObserved:
             words.append("read with unknown rights")
-        if self.system.language_mode != "FullLanguage":
-            words.append(f"PowerShell in {self.system.language_mode} mode")
-        return ", ".join(words)
+        return ", ".join([*words, *self._language_mode])
+
+    @property
+    def _language_mode(self) -> list[str]:
+        """Said only when it keeps the collector from something."""
+        try:
+            mode = self.system.language_mode
+        except NotObserved:
+            return []
+        return [] if mode == "FullLanguage" else [f"PowerShell in {mode} mode"]
 
     @property
     def deployment(self) -> str | None:

@@ -134,8 +134,7 @@ class Network(network.Network):
                 prefix = ipaddress.IPv4Network(item.text("DestinationPrefix"))
             except ValueError:
                 raise unreadable("a route", item.text("DestinationPrefix")) from None
-            metric = (item.number("RouteMetric") or 0) + (item.number("InterfaceMetric") or 0)
-            found.append(Route(prefix, item.text("InterfaceAlias") or item.text("InterfaceIndex"), metric))
+            found.append(Route(prefix, item.text("InterfaceAlias") or item.text("InterfaceIndex"), item.number("RouteMetric") or 0))
         return found
 
     def _way_to(self, address: str) -> str | None:
@@ -147,9 +146,11 @@ class Network(network.Network):
     def primary_interface(self) -> str:
         """Name of the interface of the default route with the lowest metric. Raises NotObserved."""
         defaults = [route for route in self._routes if route.prefix.prefixlen == 0]
-        if not defaults:
-            raise NotObserved(Status.ERROR, "there is no default route")
-        return min(defaults, key=lambda route: route.metric).interface
+        lowest = min((route.metric for route in defaults), default=0)
+        names = {route.interface for route in defaults if route.metric == lowest}
+        if len(names) != 1:
+            raise NotObserved(Status.ERROR, f"{len(names) or 'no'} default routes of the lowest metric")
+        return names.pop()
 
     @property
     def route_to_wireserver(self) -> str | None:

@@ -39,7 +39,10 @@ class System:
     @property
     def account(self) -> str:
         r"""The account that read the VM, ``DOMAIN\user``."""
-        return self._run.text("account").strip("\\") or "the account"
+        try:
+            return self._run.text("account").strip("\\") or "the account"
+        except NotObserved:
+            return "the account"
 
     @property
     def is_admin(self) -> bool:
