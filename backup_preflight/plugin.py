@@ -124,10 +124,10 @@ def _password(*, ask: bool) -> Secret | None:
         found = os.environ.get(PASSWORD_VARIABLE)
         return Secret(found) if found else None
     try:
-        with Path("/dev/tty").open("r+"):
-            return Secret(getpass.getpass("Password of the winrm:// entries: "))
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
         raise UsageError(f"--ask-pass: there is no terminal to ask at; set the environment variable {PASSWORD_VARIABLE}") from None
+    return Secret(getpass.getpass("Password of the winrm:// entries: "))
 
 
 def _directory(name: str, path: Path) -> Path:

@@ -55,11 +55,12 @@ class Windows:
     clock: float = 0
     environment: Hash = field(default_factory=Hash)
 
-    def run(self, script: str, parameters: dict[str, str]) -> Answer:
-        """Run a script (or, with parameters, a script file's text) as a PowerShell session would."""
+    def run(self, script: str, parameters: dict[str, str], stdin: list[str] | None = None) -> Answer:
+        """Run a script (or, with parameters, a script file's text) as a PowerShell session would. ``stdin``: lines of $input."""
         interpreter = Interpreter(self)
         mode = "FullLanguage" if self.full_language else "ConstrainedLanguage"
         interpreter.scopes[0].update(
+            input=stdin or [],
             PSVersionTable=Hash(PSVersion=Version(self.powershell)),
             ExecutionContext=Object(Hash(SessionState=Object(Hash(LanguageMode=mode)))),
         )
