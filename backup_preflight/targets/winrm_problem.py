@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import requests
 from pypsrp.exceptions import AuthenticationError, WinRMError, WinRMTransportError, WSManFaultError
+from spnego.exceptions import SpnegoError
 
 from backup_preflight.errors import ConnectionProblem, Problem
 from backup_preflight.targets.output import printable
@@ -37,6 +38,15 @@ def problem(spec: Spec, error: BaseException) -> ConnectionProblem:
         return _fault(spec, error)
     if isinstance(error, WinRMTransportError):
         return _http(spec, error)
+    if isinstance(error, ImportError):
+        extra = "credssp" if spec.winrm.auth == "credssp" else "kerberos"
+        detail = f"{where(spec)}: auth={spec.winrm.auth} needs a Python package that is not installed here ({error.name or 'unknown'})"
+        return ConnectionProblem(Problem.TRANSPORT, detail, f"pip install 'pypsrp[{extra}]', or use auth=ntlm")
+    if isinstance(error, SpnegoError):
+        detail = f"{where(spec)}: no login with auth={spec.winrm.auth}: {printable(str(error))[:200]}"
+        return ConnectionProblem(
+            Problem.AUTHENTICATION, detail, "for Kerberos get a ticket first (kinit; see it with klist), or use auth=ntlm"
+        )
     if isinstance(error, (requests.RequestException, OSError, WinRMError)):
         return _connection(spec, error)
     detail = f"{where(spec)}: {type(error).__name__}: {printable(str(error))[:200]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,15 @@ def test_a_way_to_log_in_that_is_not_offered(tmp_path: Path) -> None:
         found = problem(target(server, "auth=basic&no_verify_ssl=true"))
     assert found.problem is Problem.AUTHENTICATION
     assert "?auth=" in found.remedy
+
+
+@pytest.mark.parametrize("auth", ["kerberos", "credssp"])
+def test_a_way_to_log_in_whose_package_is_missing(auth: str) -> None:
+    if importlib.util.find_spec({"kerberos": "gssapi", "credssp": "requests_credssp"}[auth]):
+        pytest.skip("the package is installed")
+    with windows() as server:
+        found = problem(target(server, f"no_ssl=true&auth={auth}"))
+    assert f"pip install 'pypsrp[{auth}]'" in found.remedy
 
 
 def test_an_account_without_the_right() -> None:
