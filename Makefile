@@ -21,11 +21,12 @@ run: $(INSTALLED) ## judge the recordings in examples/ (no VM needed); some of t
 test: $(INSTALLED) ## the suite's own tests; what this machine lacks for some of them is said in the skips
 	$(BIN)/pytest selftests -rs
 
-lint: $(INSTALLED) ## format, style, types, shell
+lint: $(INSTALLED) ## format, style, types, shell, PowerShell
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict backup_preflight tests_linux tests_network tests_windows lab
 	$(BIN)/shellcheck -s sh $(SCRIPTS)
+	$(BIN)/python -m selftests.powershell backup_preflight/collect/windows.ps1
 
 prove: $(INSTALLED) ## break real guests in every way and see that the suite names it and mends it (root on Linux; writes docs/proof.md)
 	$(LAB) prove $(FAULTS)

@@ -45,6 +45,9 @@ LINUX_AGENT_PAGE = Page(_MACHINES + "extensions/agent-linux", "2025-08-18")
 UPDATE_AGENT_PAGE = Page(_MACHINES + "extensions/update-linux-agent", "2025-08-18")
 EXTENSIONS_PAGE = Page(_MACHINES + "extensions/features-linux", "2025-08-18")
 METADATA_PAGE = Page(_MACHINES + "instance-metadata-service", "2025-08-18")
+WINDOWS_AGENT_PAGE = Page("https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/windows-azure-guest-agent", "2025-08-14")
+DOTNET_PAGE = Page("https://learn.microsoft.com/dotnet/framework/install/how-to-determine-which-versions-are-installed", "2025-10-20")
+ABOUT_PAGE = Page(_BACKUP + "backup-azure-vms-introduction", "2026-01-28")
 WIRESERVER_PAGE = Page("https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16", "2023-03-30")
 
 
@@ -196,14 +199,14 @@ ERRORS = (
     BackupError(
         "UserErrorVmProvisioningStateFailed",
         "The VM is in failed provisioning state",
-        checks=("CP-05", "LIN-11"),
+        checks=("CP-05", "LIN-11", "WIN-09"),
         portal=f"which extension failed ({_EXTENSIONS_BLADE}): repair or uninstall it",
     ),
     BackupError(
         "UserErrorVmNotInDesirableState",
         "VM is not in a state that allows backups",
         aliases=("VmNotInDesirableState",),
-        checks=("LIN-01", "LIN-02", "LIN-19"),
+        checks=("LIN-01", "LIN-02", "LIN-19", "WIN-01", "WIN-03"),
         portal="the VM is Running or Stopped (deallocated), not between the two (VM > Overview)",
     ),
     BackupError(
@@ -215,7 +218,7 @@ ERRORS = (
     BackupError(
         "ExtensionFailedTimeoutVMNetworkUnresponsive",
         "Snapshot operation failed due to inadequate VM resources",
-        checks=("NET-01", "NET-02", "LIN-16", "LIN-17"),
+        checks=("NET-01", "NET-02", "LIN-16", "LIN-17", "WIN-17"),
     ),
     BackupError("ExtensionFailedSnapshotLimitReachedError", "snapshot limit is exceeded for some of the disks", checks=("LIN-12",)),
     BackupError(
@@ -228,7 +231,7 @@ ERRORS = (
         "AzureVmOffline",
         "Failed to install the Microsoft Recovery Services extension as virtual machine is not running",
         aliases=("380008",),
-        checks=("LIN-01", "LIN-02", "CP-06"),
+        checks=("LIN-01", "LIN-02", "WIN-01", "CP-06"),
         portal="the VM is Running (VM > Overview)",
     ),
     BackupError("Pre-ScriptExecutionFailed", "The pre-script failed", aliases=("Post-ScriptExecutionFailed",), checks=("LIN-22", "LIN-12")),
@@ -242,8 +245,33 @@ ERRORS = (
     BackupError(
         "ExtensionStuckInDeletionState",
         "Extension state is not supportive to the backup operation",
-        checks=("LIN-11",),
-        portal=f"uninstall the extension VMSnapshotLinux ({_EXTENSIONS_BLADE}); the next backup installs it again",
+        checks=("LIN-11", "WIN-09"),
+        portal=f"uninstall the extension VMSnapshotLinux or VMSnapshot ({_EXTENSIONS_BLADE}); the next backup installs it again",
+    ),
+    BackupError(
+        "ExtensionSnapshotFailedCOM",
+        "Snapshot operation failed due to a COM+ error",
+        aliases=("ExtensionInstallationFailedCOM", "ExtensionInstallationFailedMDTC"),
+        checks=("WIN-13",),
+    ),
+    BackupError(
+        "ExtensionFailedVssWriterInBadState",
+        "Snapshot operation failed because VSS writers were in a bad state",
+        checks=("WIN-12", "WIN-17", "WIN-24"),
+    ),
+    BackupError("ExtensionFailedVssServiceInBadState", "Snapshot operation failed due to VSS service in bad state", checks=("WIN-11",)),
+    BackupError("ExtensionConfigParsingFailure", "Failure in parsing the config for the backup extension", checks=("WIN-14", "WIN-25")),
+    BackupError("ExtensionSnapshotBitlockerError", "This drive is locked by BitLocker Drive Encryption", checks=("WIN-18",)),
+    BackupError(
+        "ExtensionSnapshotFailedNoSecureNetwork", "failure to create a secure network communication channel", checks=("WIN-20", "WIN-06")
+    ),
+    BackupError(
+        "ExtensionVCRedistInstallationFailure",
+        "failure to install Visual C++ Redistributable for Visual Studio",
+        checks=("WIN-19", "WIN-26"),
+    ),
+    BackupError(
+        "VMRestorePointInternalError", "Antivirus configured in the VM restricts the execution of the extension", checks=("WIN-22",)
     ),
     BackupError(
         "UserErrorBackupOperationInProgress",

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from backup_preflight.causes import Cause, Edition, Page
 from backup_preflight.errors import UsageError
-from backup_preflight.facts.linux.disks import GIB
+from backup_preflight.facts.disks import GIB
 
 PACKAGES = ("tests_linux", "tests_network", "tests_windows")
 """Where the checks live."""
@@ -93,13 +93,19 @@ class Limits:
     disk_size_advice: int
     data_disks: int
     agent_version: tuple[int, ...]
+    windows_agent_version: tuple[int, ...]
+    windows_agent_advice: tuple[int, ...]
 
+
+OLDEST_WINDOWS_AGENT = (2, 6, 1198, 718)
+"""Product version of WaAppAgent.exe that the pages on preparing a VM ask for, in 2016 and today."""
 
 LIMITS = {
     # 1,023 GB and 16 data disks: pages of 2016 and 2017. That page names no agent version; 2.1.7 is the first that updates itself.
-    Edition.Y2017: Limits(1023 * GIB, 1023 * GIB, 16, (2, 1, 7)),
-    # 64 TB: support matrix of 2025-10-27; 32 TB: troubleshooting page of 2025-11-12. 2.2.53.1: minimum version page, 2025-09-15.
-    Edition.CURRENT: Limits(64 * 1024 * GIB, 32 * 1024 * GIB, 32, (2, 2, 53, 1)),
+    Edition.Y2017: Limits(1023 * GIB, 1023 * GIB, 16, (2, 1, 7), OLDEST_WINDOWS_AGENT, OLDEST_WINDOWS_AGENT),
+    # 64 TB: support matrix of 2025-10-27; 32 TB: troubleshooting page of 2025-11-12. 2.2.53.1 and,
+    # for Windows, 2.7.41491.1010: minimum version page, 2025-09-15; the backup pages contradict it, so the latter is advice.
+    Edition.CURRENT: Limits(64 * 1024 * GIB, 32 * 1024 * GIB, 32, (2, 2, 53, 1), OLDEST_WINDOWS_AGENT, (2, 7, 41491, 1010)),
 }
 
 
@@ -132,6 +138,15 @@ class Check:
     def facts(self) -> tuple[str, ...]:
         """Names of the facts it reads."""
         return tuple(inspect.signature(self.function).parameters)
+
+    @property
+    def system(self) -> str:
+        """The system whose VMs it is for, by its package: ``linux``, ``windows``; empty for both."""
+        return {"tests_linux": "linux", "tests_windows": "windows"}.get(self.function.__module__.split(".")[0], "")
+
+    def is_for(self, system: str) -> bool:
+        """Whether it says anything of a VM that runs that system."""
+        return self.system in {"", system} or self.of_fleet
 
     @property
     def of_fleet(self) -> bool:

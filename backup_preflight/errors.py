@@ -26,9 +26,11 @@ class Problem(Enum):
     NO_ROUTE = "no route"
     TIMEOUT = "timed out"
     HOST_KEY = "host key"
+    CERTIFICATE = "certificate"
     AUTHENTICATION = "authentication"
     DROPPED = "connection lost"
     NOT_LINUX = "not a Linux shell"
+    NOT_WINDOWS = "not a Windows PowerShell"
     TRANSPORT = "transport"
 
 

@@ -5,18 +5,13 @@ They are not in the plugin, so that installing the suite gives no fixture to any
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import testinfra.host
 
 from backup_preflight.checks import LIMITS, Limits
-from backup_preflight.facts.linux import LinuxFacts
-from backup_preflight.facts.linux.agent import Agent
-from backup_preflight.facts.linux.disks import Disks
-from backup_preflight.facts.linux.extension import Extension
-from backup_preflight.facts.linux.network import Network
-from backup_preflight.facts.linux.system import System
+from backup_preflight.facts.vm import Facts
 from backup_preflight.fleet import Fleet
 
 if TYPE_CHECKING:
@@ -46,39 +41,28 @@ def host(target: Target) -> testinfra.host.Host:
 
 
 @pytest.fixture(scope="session")
-def facts(target: Target, request: pytest.FixtureRequest) -> LinuxFacts:
+def facts(target: Target, request: pytest.FixtureRequest) -> Facts:
     """Everything that is known of the VM."""
     return _session(request).facts(target.id)
 
 
-@pytest.fixture(scope="session")
-def system(facts: LinuxFacts) -> System:
-    """The guest as a system."""
-    return facts.system
+def _subject(name: str, what: str) -> Any:
+    """A fixture for one subject of the facts. A VM of the other system may not have it; its checks are not run on that VM."""
+
+    def subject(facts: Facts) -> Any:
+        return getattr(facts, name, None)
+
+    subject.__doc__ = what
+    return pytest.fixture(scope="session", name=name)(subject)
 
 
-@pytest.fixture(scope="session")
-def agent(facts: LinuxFacts) -> Agent:
-    """The Azure Linux agent."""
-    return facts.agent
-
-
-@pytest.fixture(scope="session")
-def extension(facts: LinuxFacts) -> Extension:
-    """The backup extension and its neighbours."""
-    return facts.extension
-
-
-@pytest.fixture(scope="session")
-def network(facts: LinuxFacts) -> Network:
-    """Addresses, routes, firewall, endpoints, proxy."""
-    return facts.network
-
-
-@pytest.fixture(scope="session")
-def disks(facts: LinuxFacts) -> Disks:
-    """Disks, mounts, file systems."""
-    return facts.disks
+system = _subject("system", "The guest as a system.")
+agent = _subject("agent", "The Azure VM agent.")
+extension = _subject("extension", "The backup extension and its neighbours.")
+network = _subject("network", "Addresses, routes, firewall, endpoints, proxy.")
+disks = _subject("disks", "Disks; on Linux also mounts and file systems.")
+services = _subject("services", "Windows services.")
+snapshot = _subject("snapshot", "What a snapshot on Windows depends on.")
 
 
 @pytest.fixture(scope="session")

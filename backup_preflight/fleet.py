@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from backup_preflight.facts.linux import LinuxFacts
 from backup_preflight.facts.observation import NotObserved
+from backup_preflight.facts.vm import Facts
 
 
 @dataclass(frozen=True)
 class Fleet:
     """The VMs that could be read, by id."""
 
-    facts: Mapping[str, LinuxFacts]
+    facts: Mapping[str, Facts]
 
     def __len__(self) -> int:
         return len(self.facts)
@@ -24,7 +24,7 @@ class Fleet:
         reason: NotObserved | None = None
         for target, facts in self.facts.items():
             try:
-                deployment = facts.agent.deployment
+                deployment = facts.deployment
             except NotObserved as error:
                 reason = error
                 continue

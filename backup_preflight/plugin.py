@@ -5,6 +5,8 @@ Installed, it is loaded into every pytest run, so it acts only on its own checks
 
 from __future__ import annotations
 
+import getpass
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,8 @@ from backup_preflight.report.message import printable, render
 from backup_preflight.report.summary import Vm, exit_code
 from backup_preflight.report.terminal import TerminalReport
 from backup_preflight.session import SESSION, Session
-from backup_preflight.targets import Options, expand, register_backends
+from backup_preflight.targets import PASSWORD_VARIABLE, Options, expand, register_backends
+from backup_preflight.targets.secret import Secret
 from backup_preflight.verdict import Result, Rules, Verdict
 
 RESULT = pytest.StashKey[Result]()
@@ -46,6 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--storage-endpoint", action="append", default=[], metavar="HOST", help="a storage host the VMs shall reach; repeatable"
     )
     group.addoption("--accept-new-host-keys", action="store_true", help="accept keys of unknown hosts; a changed key is still refused")
+    group.addoption("--ask-pass", action="store_true", help=f"ask for the password of winrm:// entries (or set {PASSWORD_VARIABLE})")
     group.addoption("--forks", type=int, default=50, metavar="N", help="read at most N VMs at a time (default 50)")
 
 
@@ -103,6 +107,7 @@ def _session(config: pytest.Config) -> Session:
             force_ansible=option.force_ansible,
             accept_new_host_keys=option.accept_new_host_keys,
             storage_endpoints=tuple(option.storage_endpoint),
+            password=_password(ask=option.ask_pass),
         )
     )
     if option.forks < 1:
@@ -111,6 +116,18 @@ def _session(config: pytest.Config) -> Session:
     if option.json:
         _directory("--json", Path(option.json).parent)
     return Session(targets, notes, rules, option.forks, record)
+
+
+def _password(*, ask: bool) -> Secret | None:
+    """For the ``winrm://`` entries without one: typed in, else of the environment. Raises UsageError."""
+    if not ask:
+        found = os.environ.get(PASSWORD_VARIABLE)
+        return Secret(found) if found else None
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        raise UsageError(f"--ask-pass: there is no terminal to ask at; set the environment variable {PASSWORD_VARIABLE}") from None
+    return Secret(getpass.getpass("Password of the winrm:// entries: "))
 
 
 def _directory(name: str, path: Path) -> Path:

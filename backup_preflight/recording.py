@@ -132,7 +132,7 @@ def load(path: Path) -> Recording:
     if len(data) > MAX_BYTES:
         raise NotARecording(f"recording {path} is too large: a recording has at most {MAX_BYTES:,} bytes")
     try:
-        return parse(data)
+        return parse(_utf_8(data))
     except NotARecording as error:
         raise NotARecording(f"recording {path} {error}") from None
 
@@ -154,6 +154,13 @@ def save(recording: Recording, directory: Path, name: str) -> Path:
     except BaseException:
         Path(temporary).unlink()
         raise
+
+
+def _utf_8(data: bytes) -> bytes:
+    """What Windows PowerShell redirects into a file is UTF-16 with a byte order mark."""
+    if data.startswith(b"\xff\xfe"):
+        return data[2:].decode("utf-16-le", "replace").encode()
+    return data.removeprefix(b"\xef\xbb\xbf")
 
 
 def _split_meta(data: bytes) -> tuple[dict[str, Any], bytes]:

@@ -9,8 +9,7 @@ import pytest
 from backup_preflight.checks import Check
 from backup_preflight.collect.gather import Gathering
 from backup_preflight.errors import ConnectionProblem
-from backup_preflight.facts.linux import LinuxFacts
-from backup_preflight.facts.observation import NotObserved
+from backup_preflight.facts.vm import Facts, facts_of
 from backup_preflight.fleet import Fleet
 from backup_preflight.targets import Target
 from backup_preflight.verdict import Judge, Result, Rules, judge, read, unreachable
@@ -44,9 +43,11 @@ class Session:
     def connection(self, id_: str) -> Result:
         """The result of reading the VM itself."""
         outcome = self._gathering.outcome(id_)
-        return unreachable(id_, outcome) if isinstance(outcome, ConnectionProblem) else read(id_, _describe(self.facts(id_)))
+        if isinstance(outcome, ConnectionProblem):
+            return unreachable(id_, outcome)
+        return read(id_, self.facts(id_).description, outcome.system)
 
-    def facts(self, id_: str) -> LinuxFacts:
+    def facts(self, id_: str) -> Facts:
         """What is known of a VM that could be read."""
         return self._judge(id_).facts
 
@@ -65,26 +66,8 @@ class Session:
             outcome = self._gathering.outcome(id_)
             if isinstance(outcome, ConnectionProblem):
                 raise outcome
-            self._judges[id_] = Judge(id_, LinuxFacts(outcome), self.rules, {})
+            self._judges[id_] = Judge(id_, facts_of(outcome), self.rules, {})
         return self._judges[id_]
 
 
 SESSION = pytest.StashKey[Session]()
-
-
-def _describe(facts: LinuxFacts) -> str:
-    """The VM in one phrase, for the head of its results."""
-    try:
-        words = [facts.system.name]
-        words.append(f"agent {facts.agent.version}" if facts.agent.binary else "no agent")
-    except NotObserved:
-        words.append("agent version unknown")
-    words.append("read as root" if facts.recording.sections and _is_root(facts) else "read without root")
-    return ", ".join(words)
-
-
-def _is_root(facts: LinuxFacts) -> bool:
-    try:
-        return facts.system.is_root
-    except NotObserved:
-        return False

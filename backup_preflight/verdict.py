@@ -12,15 +12,17 @@ from typing import Any
 from backup_preflight.causes import BackupError, Cause, Edition, first_error
 from backup_preflight.checks import LIMITS, Advised, Check, Failed, Finding, Level, Needs, NotApplicable, catalogue
 from backup_preflight.errors import ConnectionProblem, Problem
-from backup_preflight.facts.linux import LinuxFacts
-from backup_preflight.facts.linux.system import System
 from backup_preflight.facts.observation import NotObserved
+from backup_preflight.facts.vm import Facts, System
 from backup_preflight.recording import Status
 
 _MAY_BE_OFF = (
     "if the VM may be off: a VM that was shut down from inside is sometimes shown wrongly in the portal; "
     "check its status there and use the portal's Stop (CP-01)"
 )
+
+
+READABLE = "the suite can log in and run its collector"
 
 
 class Verdict(Enum):
@@ -39,7 +41,8 @@ class Verdict(Enum):
 class Result:
     """One check on one VM, in plain words: every report renders this and knows nothing else.
 
-    ``reason`` says why there is no verdict, ``remedy`` what would bring one; ``blocked_by`` is the check that explains it.
+    ``reason`` says why there is no verdict, ``remedy`` what would bring one; ``blocked_by`` is the check that explains it;
+    ``system`` is that of the VM, in the result of reading it.
     """
 
     target: str
@@ -58,6 +61,7 @@ class Result:
     blocked_by: str = ""
     link: str = ""
     page_date: str = ""
+    system: str = ""
 
     @property
     def is_finding(self) -> bool:
@@ -88,7 +92,7 @@ class Judge:
     """Applies the checks to one VM. Verdicts are kept, because other checks depend on them."""
 
     target: str
-    facts: LinuxFacts
+    facts: Facts
     rules: Rules
     results: dict[str, Result]
 
@@ -117,6 +121,8 @@ class Judge:
 
     def _blocked(self, check: Check) -> Result | None:
         """Why the check does not concern this VM, or is already explained; None when it has to be judged."""
+        if not check.is_for(self.facts.recording.system):
+            return self._skipped(check, f"a check of {check.system.capitalize()} VMs")
         if check.levels[self.rules.edition] is Level.OFF:
             return self._skipped(check, f"not a rule of the {self.rules.edition.value} edition")
         if check.needs is not Needs.NOTHING and not self.facts.system.booted:
@@ -124,6 +130,8 @@ class Judge:
         if check.needs is Needs.AZURE and self.facts.system.on_azure is False:
             return self._skipped(check, Needs.AZURE.value)
         for id_ in check.after:
+            if not catalogue()[id_].is_for(self.facts.recording.system):
+                continue
             first = self.result(catalogue()[id_])
             unmet = first.verdict == Verdict.FAIL.value or (first.verdict == Verdict.ADVICE.value == first.level)
             if unmet or first.blocked_by:
@@ -164,16 +172,16 @@ def unreachable(target: str, problem: ConnectionProblem) -> Result:
         "CONNECTION",
         Verdict.UNREACHABLE.value,
         headline=f"{target}: could not be read: {problem.problem.value}",
-        wanted="the suite can log in and run its collector",
+        wanted=READABLE,
         found=problem.detail,
         fix=problem.remedy,
         remedy=_MAY_BE_OFF if problem.problem in {Problem.TIMEOUT, Problem.NO_ROUTE} else "",
     )
 
 
-def read(target: str, description: str) -> Result:
+def read(target: str, description: str, system: str) -> Result:
     """The result of reading a VM that could be read."""
-    return Result(target, "CONNECTION", Verdict.PASS.value, found=description, wanted="the suite can log in and run its collector")
+    return Result(target, "CONNECTION", Verdict.PASS.value, found=description, wanted=READABLE, system=system)
 
 
 def _crash(target: str, check: Check, rules: Rules, error: Exception) -> Result:
@@ -240,9 +248,7 @@ def _remedy(outcome: NotObserved, system: System | None) -> str:
     if outcome.remedy:
         return outcome.remedy
     if outcome.status is Status.DENIED:
-        if system and system.sudo_refused:
-            return "sudo was refused: allow this user `sudo -n` for the collector (README, Privileges), or log in as root"
-        return "run with --sudo, or log in as root"
+        return system.more_rights if system else "run with --sudo, or log in as root"
     return {
         Status.TIMEOUT: "run again; if it times out again, the VM is overloaded or something on it hangs",
         Status.UNSUPPORTED: "install what is named, or check this point by hand",

@@ -15,6 +15,7 @@ from typing import Any
 
 from backup_preflight.causes import Edition
 from backup_preflight.facts.linux import LinuxFacts
+from backup_preflight.facts.vm import facts_of
 from backup_preflight.recording import Recording, parse
 from backup_preflight.verdict import Judge, Rules
 
@@ -355,11 +356,11 @@ def unit(**values: object) -> dict[str | Key, Change]:
     return {("unit", UNIT): edited("unit", UNIT, **values)}
 
 
-def render(sections: Mapping[Key, Part], nonce: str = NONCE, meta: Mapping[str, Any] | None = None) -> bytes:
+def render(sections: Mapping[Key, Part], nonce: str = NONCE, meta: Mapping[str, Any] | None = None, system: str = "linux") -> bytes:
     """A complete recording."""
     frame = nonce.encode() + b" "
     lines = [b"#azure-backup-preflight " + json.dumps(meta).encode()] if meta else []
-    lines.append(frame + b"azure-backup-preflight 1 linux")
+    lines.append(frame + b"azure-backup-preflight 1 " + system.encode())
     for (name, subject), part in sections.items():
         lines.append(frame + f"begin {name} {subject}".rstrip(" ").encode())
         lines.append(part.body)
@@ -368,9 +369,14 @@ def render(sections: Mapping[Key, Part], nonce: str = NONCE, meta: Mapping[str, 
     return b"\n".join(lines) + b"\n"
 
 
-def parsed(changes: Changes | None = None, base: Mapping[Key, Part] = HEALTHY, meta: Mapping[str, Any] | None = None) -> Recording:
+def parsed(
+    changes: Changes | None = None,
+    base: Mapping[Key, Part] = HEALTHY,
+    meta: Mapping[str, Any] | None = None,
+    system: str = "linux",
+) -> Recording:
     """A changed recording, written and read again."""
-    return parse(render(recording(changes, base), meta=meta))
+    return parse(render(recording(changes, base), meta=meta, system=system))
 
 
 def facts(changes: Changes | None = None, base: Mapping[Key, Part] = HEALTHY) -> LinuxFacts:
@@ -378,9 +384,9 @@ def facts(changes: Changes | None = None, base: Mapping[Key, Part] = HEALTHY) ->
     return LinuxFacts(parsed(changes, base))
 
 
-def judge_of(changes: Changes | None = None, base: Mapping[Key, Part] = HEALTHY, edition: str = "current") -> Judge:
+def judge_of(changes: Changes | None = None, base: Mapping[Key, Part] = HEALTHY, edition: str = "current", system: str = "linux") -> Judge:
     """A judge for a changed VM."""
-    return Judge("vm", facts(changes, base), Rules(Edition(edition)), {})
+    return Judge("vm", facts_of(parsed(changes, base, system=system)), Rules(Edition(edition)), {})
 
 
 def examples() -> dict[str, bytes]:

@@ -110,7 +110,7 @@ def test_nobody_to_read_is_exit_10() -> None:
         (["--hosts=@/no/such/list"], "/no/such/list"),
         (["--hosts=recorded:///no/such"], "no such file"),
         (["--hosts=recorded://Makefile"], "no recording"),
-        (["--hosts=winrm://vm"], "not supported yet"),
+        (["--hosts=winrm://admin@vm"], "no password for admin; use --ask-pass"),
         (["--error=GuestAgentSnapshotTaskStatus Eror"], "nearest: GuestAgentSnapshotTaskStatusError"),
         (["--error=Snapshot"], "fits"),
         (["--explain=LIN-99"], "nearest: LIN-29"),

@@ -6,7 +6,6 @@ from backup_preflight.causes import EXTENSIONS_PAGE, GENERAL, LINAGENT, SNAPSHOT
 from backup_preflight.checks import ADVICE, OFF, Needs, check, fail, not_applicable
 from backup_preflight.facts.linux.agent import Agent
 from backup_preflight.facts.linux.extension import Extension
-from backup_preflight.facts.linux.network import Network
 from backup_preflight.fleet import Fleet
 from tests_linux.snapshot_codes import IN_PROGRESS
 from tests_linux.test_snapshot import STUCK_SECONDS
@@ -35,27 +34,6 @@ def test_schedules_can_be_spread(fleet: Fleet) -> None:
         if len(targets) > VMS_PER_DEPLOYMENT:
             shown = ", ".join(targets[:6]) + (" …" if len(targets) > 6 else "")
             fail(f"{len(targets)} VMs share the deployment {deployment}: {shown}")
-
-
-@check(
-    "CP-06",
-    "this is a classic VM",
-    LINAGENT,
-    now=ADVICE,
-    in_2017=OFF,
-    needs=Needs.AZURE,
-    reads="whether the instance metadata has a compute part",
-    fix=(
-        "Tell the platform that the agent is installed, with Azure PowerShell and not on the VM: $vm = Get-AzureVM -ServiceName "
-        "<service> -Name <vm>; $vm.VM.ProvisionGuestAgent = $true; Update-AzureVM -Name <vm> -VM $vm.VM -ServiceName <service>. "
-        "Or migrate the VM to Azure Resource Manager."
-    ),
-    after=("NET-09",),
-)
-def test_vm_is_not_classic(network: Network) -> None:
-    """the VM is not a classic VM"""
-    if network.metadata.code == 404:
-        fail("the instance metadata has no compute part")
 
 
 @check(

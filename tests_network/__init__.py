@@ -1,1 +1,1 @@
-"""Checks of the network as the VM sees it: the fabric, DHCP, routes, storage, proxies."""
+"""Checks that hold for both systems: the fabric, routes, storage hosts, disks."""

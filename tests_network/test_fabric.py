@@ -5,7 +5,7 @@ from __future__ import annotations
 from backup_preflight.causes import METADATA_PAGE, NOINET, SNAPSHOT, WIRESERVER_PAGE
 from backup_preflight.checks import ADVICE, MUST, OFF, Needs, check, fail
 from backup_preflight.facts.http import FAILURES, Response
-from backup_preflight.facts.linux.network import METADATA, WIRESERVER, Network
+from backup_preflight.facts.network import METADATA, WIRESERVER, Network
 
 AGENT_PORTS = (80, 32526)
 
@@ -27,14 +27,17 @@ def _said(answer: Response) -> str:
     root=True,
     see=WIRESERVER_PAGE,
     reads=f"http://{WIRESERVER}/?comp=versions, which has to answer in the wire server's own protocol; a bare connection proves nothing",
-    fix="Let root reach TCP port 80 of this address: no firewall, VPN or security product in the guest may stop it. An NSG cannot.",
+    fix=(
+        "Let the agent (root, Local System) reach TCP port 80 of this address: no firewall, VPN or security product in the guest may "
+        "stop it. An NSG cannot."
+    ),
     after=("NET-03", "NET-04"),
 )
 def test_wireserver_answers(network: Network) -> None:
     """the wire server answers on port 80"""
     answer = network.wireserver
     if not answer.is_wireserver:
-        fail(_said(answer), f"sudo curl -s --noproxy '*' --max-time 5 'http://{WIRESERVER}/?comp=versions'")
+        fail(_said(answer), network.ask(WIRESERVER, 80, "/?comp=versions"))
 
 
 @check(
@@ -48,14 +51,14 @@ def test_wireserver_answers(network: Network) -> None:
     root=True,
     see=WIRESERVER_PAGE,
     reads=f"http://{WIRESERVER}:32526/versions",
-    fix="Let root reach TCP port 32526 of this address: extension packages and status go that way.",
+    fix="Let the agent (root, Local System) reach TCP port 32526 of this address: extension packages and status go that way.",
     after=("NET-01", "NET-03", "NET-04"),
 )
 def test_host_plugin_answers(network: Network) -> None:
     """the host plugin answers on port 32526"""
     answer = network.host_plugin
     if not answer.ok or not answer.body.lstrip().startswith(b"["):
-        fail(_said(answer), f"sudo curl -s --noproxy '*' --max-time 5 http://{WIRESERVER}:32526/versions")
+        fail(_said(answer), network.ask(WIRESERVER, 32526, "/versions"))
 
 
 @check(
@@ -67,7 +70,7 @@ def test_host_plugin_answers(network: Network) -> None:
     in_2017=MUST,
     needs=Needs.AZURE,
     see=WIRESERVER_PAGE,
-    reads=f"ip route get {WIRESERVER}, else /proc/net/route",
+    reads=f"Linux: ip route get {WIRESERVER}, else /proc/net/route; Windows: MSFT_NetRoute, the longest prefix",
     fix="Remove the route that sends this address elsewhere (a VPN's, or a blackhole).",
 )
 def test_route_to_wireserver(network: Network) -> None:
@@ -75,9 +78,9 @@ def test_route_to_wireserver(network: Network) -> None:
     interface = network.route_to_wireserver
     if interface is None:
         special = [route for route in network.special_routes if WIRESERVER in route]
-        fail(special[0] if special else network.route_said, *(f"sudo ip route del {route.split(' dev ')[0]}" for route in special))
+        fail(special[0] if special else network.route_said, *map(network.remove_route, special))
     if interface != network.primary_interface:
-        fail(f"it leaves through {interface}, the primary interface is {network.primary_interface}", f"ip route get {WIRESERVER}")
+        fail(f"it leaves through {interface}, the primary interface is {network.primary_interface}", network.show_route)
 
 
 @check(
@@ -89,8 +92,11 @@ def test_route_to_wireserver(network: Network) -> None:
     needs=Needs.AZURE,
     root=True,
     see=WIRESERVER_PAGE,
-    reads="iptables-save and nft list ruleset: what they do with root's new connections to the wire server, when it does not answer",
-    fix="Remove the rule here and in the configuration that sets it (ufw, firewalld, nftables.conf), so that it stays away.",
+    reads=(
+        "when the wire server does not answer: iptables-save and nft list ruleset, what they do with root's new connections to it; "
+        "on Windows outbound block rules in the registry"
+    ),
+    fix="Remove the rule here and in the configuration that sets it (ufw, firewalld, nftables.conf; Group Policy), so that it stays away.",
     after=("NET-03",),
 )
 def test_firewall_lets_the_agent_through(network: Network) -> None:
@@ -116,5 +122,5 @@ def test_metadata_answers(network: Network) -> None:
     """the instance metadata service answers"""
     answer = network.metadata
     if answer.failure or answer.code not in {200, 404}:
-        command = f"curl -s -H Metadata:true --noproxy '*' 'http://{METADATA}/metadata/instance?api-version=2021-11-01'"
+        command = network.ask(METADATA, 80, "/metadata/instance?api-version=2021-11-01")
         fail(FAILURES.get(answer.failure, answer.failure) or f"HTTP {answer.code}", command)

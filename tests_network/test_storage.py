@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from backup_preflight.causes import EXTENSION, EXTENSIONS_PAGE, NOINET, PREPARE_PAGE
 from backup_preflight.checks import ADVICE, MUST, OFF, Needs, advise, check, fail
-from backup_preflight.facts.linux.disks import Disks
-from backup_preflight.facts.linux.network import Endpoint, Network
+from backup_preflight.facts.disks import Disks
+from backup_preflight.facts.network import Endpoint, Network
 
 ALLOW = (
     "Allow the service tag Storage (in 2017: the Azure datacenter IP ranges, download 41653) outbound to port 443 in NSG, firewall and "
@@ -24,7 +24,7 @@ def _failed(endpoints: list[Endpoint]) -> str:
     now=ADVICE,
     in_2017=MUST,
     needs=Needs.AZURE,
-    reads="getent for the storage hosts of --storage-endpoint, else of the goal state",
+    reads="the resolver's answer for the storage hosts of --storage-endpoint, on Linux else of the goal state",
     fix="Correct the name server; Azure's own resolver is 168.63.129.16.",
     after=("NET-03",),
 )
@@ -32,7 +32,7 @@ def test_storage_names_resolve(network: Network) -> None:
     """names of Azure Storage resolve"""
     if failed := _failed(network.names):
         servers = ", ".join(network.nameservers) or "none"
-        fail(f"{failed} (name servers: {servers})", "cat /etc/resolv.conf")
+        fail(f"{failed} (name servers: {servers})", network.show_nameservers)
 
 
 @check(
@@ -51,7 +51,7 @@ def test_storage_is_reached(network: Network) -> None:
     """the VM reaches Azure Storage over HTTPS"""
     if failed := _failed(network.storage):
         host = next(endpoint.host for endpoint in network.storage if endpoint.failure)
-        fail(failed, f"curl -sv --max-time 10 -o /dev/null https://{host}/")
+        fail(failed, network.ask_storage(host))
 
 
 @check(
@@ -100,7 +100,7 @@ def test_extension_packages_can_be_fetched(network: Network) -> None:
     in_2017=OFF,
     needs=Needs.AZURE,
     reads="the certificate chain of the storage hosts, by the guest's own CA store",
-    fix="Exempt Azure Storage from TLS inspection, or, if the issuer is genuine, update the guest's ca-certificates.",
+    fix="Exempt Azure Storage from TLS inspection, or, if the issuer is genuine, update the guest's root certificates.",
     after=("NET-05", "NET-06"),
 )
 def test_tls_is_not_intercepted(network: Network) -> None:

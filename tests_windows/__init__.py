@@ -1,1 +1,1 @@
-"""Checks of a Windows VM. There are none yet."""
+"""Checks of a Windows VM."""

@@ -41,8 +41,6 @@ class Gathering:
     def _read(self, target: Target) -> Outcome:
         try:
             found = target.read()
-            if found.system != "linux":
-                return ConnectionProblem(Problem.NOT_LINUX, f"it is a {found.system} recording", "Windows VMs are not supported yet")
             if self._record:
                 recording.save(found, self._record, target.id)
         except ConnectionProblem as problem:

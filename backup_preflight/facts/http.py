@@ -39,7 +39,18 @@ def response(section: Section) -> Response:
     if not status:
         return Response(failure="protocol")
     pairs = (line.partition(":") for line in lines[1:])
-    return Response(int(status[1]), {name.strip().lower(): value.strip() for name, _, value in pairs}, body)
+    headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    return Response(int(status[1]), headers, _joined(body) if headers.get("transfer-encoding", "").lower() == "chunked" else body)
+
+
+def _joined(body: bytes) -> bytes:
+    """A body that came in chunks; what cannot be read as chunks ends it."""
+    found = b""
+    while match := re.match(rb"([0-9a-fA-F]{1,6})[^\r\n]*\r\n", body):
+        size = int(match[1], 16)
+        found += body[match.end() : match.end() + size]
+        body = body[match.end() + size + 2 :]
+    return found
 
 
 def failure(section: Section) -> str:
@@ -59,5 +70,6 @@ FAILURES = {
     "tls": "no TLS",
     "protocol": "an answer that is not the expected protocol",
     "proxy": "the proxy does not answer",
+    "blocked": "this VM itself stops the connection (socket error 10013: a firewall or a filter)",
 }
 """The failure words, for people."""

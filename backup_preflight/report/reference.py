@@ -13,7 +13,8 @@ from backup_preflight.verdict import Rules, cause_line
 def explain(check: Check) -> str:
     """One check in full."""
     levels = ", ".join(f"{level.value} ({edition.value})" for edition, level in check.levels.items())
-    privilege = "root (or --sudo)" if check.root else "any user"
+    privileged = {"linux": "root (or --sudo)", "windows": "an administrator"}.get(check.system, "root (or --sudo), an administrator")
+    privilege = privileged if check.root else "any user"
     needs = {Needs.BOOTED: "a booted guest", Needs.AZURE: "a booted guest on Azure", Needs.NOTHING: "an image or a booted guest"}[
         check.needs
     ]

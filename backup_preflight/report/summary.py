@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from backup_preflight.checks import Level
+from backup_preflight.checks import Level, catalogue
 from backup_preflight.verdict import Result, Verdict
 
 EXIT_FAILED = 1
@@ -22,14 +22,30 @@ class Vm:
 
     id: str
     description: str = ""
+    system: str = ""
     results: list[Result] = field(default_factory=list)
 
     def add(self, result: Result) -> None:
         """Take one more result."""
         if result.check == "CONNECTION" and result.verdict == Verdict.PASS.value:
-            self.description = result.found
-        else:
+            self.description, self.system = result.found, result.system
+        elif not self._is_foreign(result):
             self.results.append(result)
+
+    def _is_foreign(self, result: Result) -> bool:
+        """Whether the check is for the other system: that it does not apply is no news."""
+        check = catalogue().get(result.check)
+        return bool(check and self.system and not check.is_for(self.system))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every check of this VM's system has been looked at."""
+        return len(self.results) >= self.every
+
+    @property
+    def every(self) -> int:
+        """Number of checks of this VM's system."""
+        return sum(check.is_for(self.system) and not check.of_fleet for check in catalogue().values())
 
     def of(self, verdict: Verdict) -> list[Result]:
         """The results with that verdict."""

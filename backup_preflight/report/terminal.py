@@ -7,7 +7,6 @@ from collections import Counter
 from _pytest.terminal import TerminalReporter
 
 from backup_preflight.causes import CAUSES, BackupError
-from backup_preflight.checks import catalogue
 from backup_preflight.report.message import printable, render
 from backup_preflight.report.portal import notes
 from backup_preflight.report.summary import Vm
@@ -126,7 +125,7 @@ def _sentence(vms: list[Vm]) -> str:
         return f"{sick} of {total} not ready for Azure Backup; start with {worst.id}{tail}."
     if unknown:
         return f"No failure seen, but {unknown} of {total} could not be judged in full: see the remedies above."
-    points, every = min(len(vm.results) for vm in vms), sum(not check.of_fleet for check in catalogue().values())
-    if points < every:
-        return f"No failure seen on {total} in the {points} of {every} points that this run has looked at."
+    if not all(vm.is_complete for vm in vms):
+        least = min(vms, key=lambda vm: len(vm.results) / vm.every)
+        return f"No failure seen on {total} in the {len(least.results)} of {least.every} points that this run has looked at."
     return f"{'All ' if len(vms) != 1 else ''}{total} ready for Azure Backup, as far as a guest can tell."

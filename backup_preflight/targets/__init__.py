@@ -13,22 +13,27 @@ from typing import Protocol
 from backup_preflight.errors import UsageError
 from backup_preflight.recording import Recording
 from backup_preflight.targets import hostlist, ids
+from backup_preflight.targets.entry import Entry
 from backup_preflight.targets.inventory import expand_ansible
 from backup_preflight.targets.live import LiveTarget
 from backup_preflight.targets.options import Options
 from backup_preflight.targets.parse import parse
 from backup_preflight.targets.recorded import RecordedTarget, expand_recorded
-from backup_preflight.targets.spec import SCHEMES, Entry, Spec, existing_file, nearest
+from backup_preflight.targets.spec import SCHEMES, Spec, existing_file, nearest
 from backup_preflight.targets.ssh_config import resolve
 from backup_preflight.targets.testinfra_backends import register_backends
+from backup_preflight.targets.winrm_settings import WITHOUT_PASSWORD
 
-__all__ = ["LiveTarget", "Options", "RecordedTarget", "Target", "expand", "register_backends"]
+__all__ = ["PASSWORD_VARIABLE", "LiveTarget", "Options", "RecordedTarget", "Target", "expand", "register_backends"]
 
 _EXPANDERS = {"ansible": expand_ansible, "recorded": expand_recorded}
 _ENDPOINT = re.compile(r"(?!-)[A-Za-z0-9.-]{1,253}")
+PASSWORD_VARIABLE = "PREFLIGHT_PASSWORD"  # noqa: S105  (the name of a variable)
+"""Environment variable with the password of the ``winrm://`` entries that have none."""
+
 _WARNING = (
     "a password in --hosts can be seen in the process list, the shell history and CI logs; "
-    "use a key, or a list that only you can read: --hosts=@FILE"
+    "use a key, --ask-pass (winrm://), or a list that only you can read: --hosts=@FILE"
 )
 
 
@@ -66,7 +71,7 @@ def _expand(options: Options) -> tuple[list[Target], list[str]]:
     for entry in entries:
         spec = parse(entry, options)
         specs += _EXPANDERS[spec.scheme](spec) if spec.scheme in _EXPANDERS else [spec]
-    unique, notes = _merge(specs)
+    unique, notes = _merge([_with_password(spec, options) for spec in specs])
     for spec in {spec.ssh_config: spec for spec in unique if spec.scheme == "paramiko"}.values():
         resolve(spec.name, spec.user, spec.port, spec.ssh_config)  # a broken file ends the run here, not in every VM
     if any(spec.password is not None and spec.entry.origin == hostlist.ORIGIN for spec in unique):
@@ -80,8 +85,20 @@ def _target(identifier: str, spec: Spec, options: Options) -> Target:
     return LiveTarget(identifier, spec, options.storage_endpoints)
 
 
+def _with_password(spec: Spec, options: Options) -> Spec:
+    """A ``winrm://`` entry with user and password, where its way to log in takes them. Raises UsageError."""
+    if spec.scheme != "winrm" or spec.winrm.auth in WITHOUT_PASSWORD:
+        return spec
+    if spec.user is None:
+        raise spec.entry.error("it names no user; write winrm://USER@HOST (a domain account: winrm://DOMAIN%5CUSER@HOST)")
+    password = spec.password or options.password
+    if password is None:
+        raise spec.entry.error(f"no password for {spec.user}; use --ask-pass, or set the environment variable {PASSWORD_VARIABLE}")
+    return replace(spec, password=password)
+
+
 def _check(options: Options) -> None:
-    if options.connection is not None and options.connection not in (*SCHEMES, "winrm"):
+    if options.connection is not None and options.connection not in SCHEMES:
         raise UsageError(f"--connection={options.connection}: unknown transport; {nearest(options.connection, SCHEMES)}")
     for value, option in ((options.ssh_config, "--ssh-config"), (options.ssh_identity_file, "--ssh-identity-file")):
         if value is not None:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from backup_preflight.errors import UsageError
-from backup_preflight.targets.spec import Entry
+from backup_preflight.targets.entry import Entry
 
 ORIGIN = "--hosts"
 

@@ -40,10 +40,10 @@ def _forms(spec: Spec) -> list[str]:
     name = clean(spec.label or spec.name)
     if spec.scheme == "recorded":
         return [name[:_LONGEST], f"recorded://{clean(spec.name)}"]
-    if spec.scheme not in (*SSH_SCHEMES, "local"):
+    if spec.scheme not in (*SSH_SCHEMES, "winrm", "local"):
         user = f"{clean(spec.user)}@" if spec.user else ""
         return [f"{spec.scheme}://{user}{name}"]
     host = f"[{name}]" if ":" in name else name
     user = f"{clean(spec.user)}@" if spec.user else ""
-    port = f":{spec.port or 22}"
+    port = f":{spec.port or (spec.winrm.port if spec.scheme == 'winrm' else 22)}"
     return [name, f"{host}{port}", f"{user}{host}", f"{user}{host}{port}", f"{spec.scheme}://{user}{host}{port}"]

@@ -15,8 +15,10 @@ from typing import Any
 
 from testinfra.utils.ansible_runner import AnsibleRunner
 
+from backup_preflight.targets.entry import Entry
 from backup_preflight.targets.secret import Secret
-from backup_preflight.targets.spec import Entry, Spec, check_host, check_sudo_user, check_user, existing_file
+from backup_preflight.targets.spec import Spec, check_host, check_sudo_user, check_user, existing_file
+from backup_preflight.targets.winrm_settings import winrm_settings
 
 _CONNECTIONS = {
     "ssh": "ssh",
@@ -32,6 +34,8 @@ _CONNECTIONS = {
     "lxd": "lxc",
 }
 _WINDOWS = ("winrm", "psrp")
+HTTP_PORT = 5985
+"""Ansible takes WinRM on this port for HTTP, on any other for HTTPS."""
 
 
 def expand_ansible(spec: Spec) -> list[Spec]:
@@ -69,7 +73,7 @@ def _host(spec: Spec, name: str, variables: dict[str, Any], config: ConfigParser
 
     connection = str(variables.get("ansible_connection", "ssh"))
     if connection.rpartition(".")[2] in _WINDOWS:
-        raise entry.error("Windows over WinRM is not supported yet; choose a group without this host")
+        return _windows_host(spec, entry, name, variables)
     if spec.force_ansible or connection not in _CONNECTIONS:
         return replace(spec, entry=entry, name=name)
     password = variables.get("ansible_password") or variables.get("ansible_ssh_pass")
@@ -101,6 +105,43 @@ def _host(spec: Spec, name: str, variables: dict[str, Any], config: ConfigParser
         sudo_user=check_sudo_user(entry, become_user or spec.sudo_user),
         ssh_identity_file=existing_file(str(identity), f"{name}: key") if identity else spec.ssh_identity_file,
         ssh_arguments=tuple(shlex.split(extra)),
+        label=name,
+    )
+
+
+def _windows_host(spec: Spec, entry: Entry, name: str, variables: dict[str, Any]) -> Spec:
+    """A host that Ansible reaches with its connection plugin winrm or psrp: the same variables, as an entry would say them."""
+
+    def setting(*keys: str) -> str | None:
+        found = next(
+            (variables[key] for plugin in _WINDOWS for key in (f"ansible_{plugin}_{key}" for key in keys) if key in variables), None
+        )
+        return None if found is None else str(found[0] if isinstance(found, list) and found else found)
+
+    port = _port(entry, str(variables["ansible_port"]) if "ansible_port" in variables else None)
+    scheme = setting("scheme", "protocol") or ("http" if port == HTTP_PORT else "https")
+    given = {"no_ssl": "true" if scheme == "http" else "false"}
+    given["no_verify_ssl"] = "true" if setting("server_cert_validation", "cert_validation") == "ignore" else "false"
+    names = {"ca_cert": "ca_trust_path", "certificate_pem": "cert_pem", "certificate_key_pem": "cert_key_pem"}
+    for key, old in names.items():
+        if path := setting(key, old):
+            given[key] = str(existing_file(path, f"{name}: {key}"))
+    if auth := setting("transport", "auth"):
+        given["auth"] = {"ssl": "basic", "plaintext": "basic"}.get(auth, auth)
+    if configuration := setting("configuration_name"):
+        given["configuration_name"] = configuration
+    user = variables.get("ansible_user") or variables.get("ansible_psrp_user") or variables.get("ansible_winrm_user")
+    password = variables.get("ansible_password") or setting("password", "pass")
+    return replace(
+        spec,
+        entry=entry,
+        scheme="winrm",
+        name=check_host(entry, str(variables.get("ansible_host", name))),
+        user=check_user(entry, str(user)) if user else None,
+        password=Secret(str(password)) if password else None,
+        port=port,
+        sudo=False,
+        winrm=winrm_settings(entry, given),
         label=name,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, field, replace
 
@@ -9,12 +10,15 @@ from testinfra.backend import base
 
 from backup_preflight import recording
 from backup_preflight.collect.script import CollectorRun, collector_text
+from backup_preflight.collect.windows_script import WindowsCollectorRun
+from backup_preflight.collect.windows_script import collector_text as windows_collector_text
 from backup_preflight.errors import ConnectionProblem, Problem
 from backup_preflight.recording import NotARecording, Recording
 from backup_preflight.targets import testinfra_backends
 from backup_preflight.targets.output import READ_SECONDS, Output, show
 from backup_preflight.targets.spec import SSH_SCHEMES, Spec
 from backup_preflight.targets.ssh_backend import SshBackend, dropped
+from backup_preflight.targets.winrm_backend import WinRmBackend
 
 _STDERR_CHARACTERS = 2000
 _WITH_STDIN = ("local", "chroot")
@@ -28,6 +32,7 @@ class LiveTarget:
     spec: Spec = field(repr=False)
     storage_endpoints: tuple[str, ...] = ()
     collector: str = field(default_factory=collector_text, repr=False)
+    windows_collector: str = field(default_factory=windows_collector_text, repr=False)
     seconds: float = READ_SECONDS
 
     @property
@@ -41,6 +46,9 @@ class LiveTarget:
 
     def read(self) -> Recording:
         """Run the collector once. Raises ConnectionProblem."""
+        started = time.time()
+        if self.scheme == "winrm":
+            return self._recording(*self._read_winrm(), started)
         run = CollectorRun(
             storage_endpoints=self.storage_endpoints,
             image=self.scheme == "chroot",
@@ -48,28 +56,48 @@ class LiveTarget:
             sudo_user=self.spec.sudo_user,
             collector=self.collector,
         )
-        started = time.time()
-        output = self._execute(run)
-        finished = time.time()
-        try:
-            result = recording.parse(bytes(output.stdout), run.nonce)
-        except NotARecording as error:
-            begun = run.nonce.encode() + b" azure-backup-preflight" in output.stdout
-            raise self._problem(output, str(error) if begun else "") from None
-        stderr = output.stderr_text[-_STDERR_CHARACTERS:]
-        return replace(result, target=self.id, started=started, finished=finished, stderr=stderr)
+        if self.scheme in SSH_SCHEMES:
+            return self._recording(*self._read_ssh(run), started)
+        with_stdin = self.scheme in _WITH_STDIN
+        command = run.command if with_stdin else run.command_without_stdin
+        output = testinfra_backends.execute(self.spec, command, run.stdin if with_stdin else b"", self.seconds)
+        return self._recording(output, run.nonce, started)
 
-    def _execute(self, run: CollectorRun) -> Output:
-        if self.scheme not in SSH_SCHEMES:
-            with_stdin = self.scheme in _WITH_STDIN
-            command = run.command if with_stdin else run.command_without_stdin
-            return testinfra_backends.execute(self.spec, command, run.stdin if with_stdin else b"", self.seconds)
+    def _read_winrm(self) -> tuple[Output, str]:
+        run = self._windows_run()
+        backend = testinfra_backends.create(self.spec)
+        assert isinstance(backend, WinRmBackend)
+        return backend.collect(run, self.seconds), run.nonce
+
+    def _read_ssh(self, run: CollectorRun) -> tuple[Output, str]:
+        """The collector for Linux; where no POSIX shell answers, the one for Windows. What neither understands is Linux' problem."""
         backend = testinfra_backends.create(self.spec)
         assert isinstance(backend, SshBackend)
+        deadline = time.monotonic() + self.seconds
         try:
-            return backend.execute(run.command, run.stdin, self.seconds)
+            output = backend.execute(run.command, run.stdin, self.seconds)
+            if output.late or output.status in {None, 0} or _header(run.nonce) in output.stdout:
+                return output, run.nonce
+            windows = self._windows_run()
+            with contextlib.suppress(ConnectionProblem):
+                second = backend.execute(windows.command, windows.stdin, max(1.0, deadline - time.monotonic()))
+                if _header(windows.nonce) in second.stdout:
+                    return second, windows.nonce
+            return output, run.nonce
         finally:
             backend.close()
+
+    def _windows_run(self) -> WindowsCollectorRun:
+        return WindowsCollectorRun(self.storage_endpoints, self.windows_collector)
+
+    def _recording(self, output: Output, nonce: str, started: float) -> Recording:
+        finished = time.time()
+        try:
+            result = recording.parse(bytes(output.stdout), nonce)
+        except NotARecording as error:
+            raise self._problem(output, str(error) if _header(nonce) in output.stdout else "") from None
+        stderr = output.stderr_text[-_STDERR_CHARACTERS:]
+        return replace(result, target=self.id, started=started, finished=finished, stderr=stderr)
 
     def _problem(self, output: Output, truncated: str) -> ConnectionProblem:
         """Why there is no recording. ``truncated``: there is the beginning of one, and this is wrong with it."""
@@ -77,15 +105,28 @@ class LiveTarget:
         if output.late:
             detail = f"{spec.name}: the collector did not end in {self.seconds:g} s"
             remedy = "look for hung mounts or a very high load on the VM: uptime; ps -eo stat,cmd"
+            if spec.scheme == "winrm":
+                remedy = "look for a very high load on the VM, or a WMI that hangs"
             return ConnectionProblem(Problem.TIMEOUT, detail, remedy)
         if truncated:
             return dropped(spec.name, f"connection lost in the middle of the collector's output, which {truncated}")
+        said = output.stdout.strip() or output.stderr.strip()
+        if spec.scheme == "winrm":
+            detail = f"{spec.name}: no collector output; PowerShell says {show(said) if said else 'nothing'}"
+            remedy = "check that the endpoint runs scripts (PowerShell 4.0 or newer), or publishes the collector (README, Windows)"
+            return ConnectionProblem(Problem.NOT_WINDOWS, detail, remedy)
         if spec.scheme not in SSH_SCHEMES:
             reason = output.last_line or f"status {output.status}, output {show(output.stdout)}"
             return ConnectionProblem(Problem.TRANSPORT, f"{spec.scheme}://{spec.name}: {reason}", testinfra_backends.remedy(spec))
         if output.status is None and not output.stdout:
             return dropped(spec.name, "the connection ended before the collector printed anything")
-        said = output.stdout.strip() or output.stderr.strip()
         detail = f"{spec.name}: no collector output (status {output.status}); the VM says {show(said) if said else 'nothing'}"
-        remedy = "check that the account has a POSIX login shell and no forced command; a Windows VM needs winrm://"
+        remedy = (
+            "check that the account has a POSIX login shell (Windows: cmd.exe or PowerShell) and no forced command; "
+            "a Windows VM without OpenSSH needs winrm://"
+        )
         return ConnectionProblem(Problem.NOT_LINUX, detail, remedy)
+
+
+def _header(nonce: str) -> bytes:
+    return nonce.encode() + b" azure-backup-preflight"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from backup_preflight.targets.secret import Secret
+
 
 @dataclass(frozen=True)
 class Options:
     """The options that concern targets, as plain data; ``hosts`` may hold a password and is not in the repr.
 
-    ``connect_timeout`` is in seconds; ``storage_endpoints`` are host names that the VM shall reach.
+    ``connect_timeout`` is in seconds; ``storage_endpoints`` are host names that the VM shall reach;
+    ``password`` is for the ``winrm://`` entries that have none.
     """
 
     hosts: str | None = field(default=None, repr=False)
@@ -23,3 +26,4 @@ class Options:
     accept_new_host_keys: bool = False
     connect_timeout: float = 10.0
     storage_endpoints: tuple[str, ...] = ()
+    password: Secret | None = None

@@ -7,15 +7,15 @@ import urllib.parse
 from pathlib import Path
 
 from backup_preflight.errors import UsageError
+from backup_preflight.targets import winrm_settings as winrm
+from backup_preflight.targets.entry import SCHEME, Entry
 from backup_preflight.targets.options import Options
 from backup_preflight.targets.secret import Secret
 from backup_preflight.targets.spec import (
     CONTAINER_SCHEMES,
     ENCODE,
-    SCHEME,
     SCHEMES,
     SSH_SCHEMES,
-    Entry,
     Spec,
     check_host,
     check_sudo_user,
@@ -33,9 +33,10 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "kubectl": (*_SUDO, *_TOOL),
     "openshift": (*_SUDO, "namespace", "container", "kubeconfig"),
     "ansible": (*_SUDO, *_SSH, "ansible_inventory", "force_ansible"),
+    "winrm": winrm.KEYS,
     "recorded": (),
 }
-_FILES = ("ssh_config", "ssh_identity_file", "kubeconfig")
+_FILES = ("ssh_config", "ssh_identity_file", "kubeconfig", *winrm.FILES)
 _CONTAINER = re.compile(r"(?!-)[A-Za-z0-9._:/-]+")
 
 
@@ -44,7 +45,7 @@ def parse(entry: Entry, options: Options) -> Spec:
     scheme, rest = _split_scheme(entry, options)
     rest, _, query = rest.partition("?")
     settings = _settings(entry, options, scheme, query)
-    if scheme in SSH_SCHEMES:
+    if scheme in (*SSH_SCHEMES, "winrm"):
         return _parse_host(entry, scheme, rest, settings)
     name = urllib.parse.unquote(rest)
     user = None
@@ -75,8 +76,6 @@ def _split_scheme(entry: Entry, options: Options) -> tuple[str, str]:
     scheme = {"safe-ssh": "ssh"}.get(scheme, scheme)
     if not SCHEME.fullmatch(scheme):
         raise entry.error(f"the part before :// is no transport; {ENCODE}")
-    if scheme == "winrm":
-        raise entry.error("Windows over WinRM is not supported yet; use an entry of a Linux VM")
     if scheme not in SCHEMES:
         raise entry.error(f"unknown transport {scheme!r}; {nearest(scheme, SCHEMES)}")
     return scheme, rest
@@ -109,7 +108,7 @@ def _settings(entry: Entry, options: Options, scheme: str, query: str) -> dict[s
     identity = given.get("ssh_identity_file", options.ssh_identity_file)
     inventory = given.get("ansible_inventory", options.ansible_inventory)
     return {
-        "sudo": given["sudo"] == "true" if "sudo" in given else options.sudo or "sudo_user" in given,
+        "sudo": scheme != "winrm" and (given["sudo"] == "true" if "sudo" in given else options.sudo or "sudo_user" in given),
         "sudo_user": user,
         "timeout": float(given.get("timeout", options.connect_timeout)),
         "ssh_config": Path(config).expanduser() if config else None,
@@ -117,6 +116,7 @@ def _settings(entry: Entry, options: Options, scheme: str, query: str) -> dict[s
         "accept_new_host_keys": options.accept_new_host_keys,
         "ansible_inventory": str(Path(inventory).expanduser()) if inventory else None,
         "force_ansible": given["force_ansible"] == "true" if "force_ansible" in given else options.force_ansible,
+        "winrm": winrm.winrm_settings(entry, given if scheme == "winrm" else {}),
         "tool": tuple((key, given[key]) for key in _TOOL if key in given),
     }
 
@@ -138,10 +138,10 @@ def _query(entry: Entry, scheme: str, query: str) -> dict[str, str]:
 
 
 def _check_value(entry: Entry, key: str, given: dict[str, str]) -> None:
-    if key in ("sudo", "force_ansible") and given[key] not in ("true", "false"):
+    if key in ("sudo", "force_ansible", *winrm.FLAGS) and given[key] not in ("true", "false"):
         raise entry.error(f"{key} is neither 'true' nor 'false'")
-    if key == "timeout" and not re.fullmatch(r"(?!0+$)\d{1,4}", given[key]):
-        raise entry.error("timeout is no number of seconds from 1 to 9999")
+    if key in ("timeout", *winrm.SECONDS) and not re.fullmatch(r"(?!0+$)\d{1,4}", given[key]):
+        raise entry.error(f"{key} is no number of seconds from 1 to 9999")
     if key in _TOOL and not re.fullmatch(r"(?!-)[A-Za-z0-9._:/@-]+", given[key]):
         raise entry.error(f"{key} begins with '-' or has a character that is not allowed there")
     if key in _FILES:

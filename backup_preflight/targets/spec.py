@@ -4,37 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
 from backup_preflight.errors import UsageError
+from backup_preflight.targets.entry import Entry
 from backup_preflight.targets.secret import Secret
+from backup_preflight.targets.winrm_settings import WinRm
 
 SSH_SCHEMES = ("paramiko", "ssh")
 CONTAINER_SCHEMES = ("docker", "podman", "lxc", "kubectl", "openshift", "salt")
-SCHEMES = (*SSH_SCHEMES, *CONTAINER_SCHEMES, "local", "chroot", "ansible", "recorded")
-SCHEME = re.compile("[A-Za-z-]+")
+SCHEMES = (*SSH_SCHEMES, "winrm", *CONTAINER_SCHEMES, "local", "chroot", "ansible", "recorded")
 ENCODE = "percent-encode special characters of a user or password (@ is %40, : %3A, / %2F, # %23, ? %3F, comma %2C)"
 
 _HOST = re.compile(r"(?!-)[A-Za-z0-9._:%-]+")
 _SUDO_USER = re.compile(r"(?!-)[\w.@+-]+")
 _USER = re.compile(r"(?!-)[\w.@+\\-]+")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """The text of one entry and where it stands (``--hosts``, or ``file:line``). The repr holds no password."""
-
-    text: str
-    origin: str
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({redact(self.text)!r}, {self.origin!r})"
-
-    def error(self, problem: str) -> UsageError:
-        """A UsageError that names this entry without its password."""
-        return UsageError(f"{self.origin}: {redact(self.text)!r}: {problem}")
 
 
 @dataclass(frozen=True)
@@ -57,21 +43,9 @@ class Spec:
     ansible_inventory: str | None = None
     force_ansible: bool = False
     tool: tuple[tuple[str, str], ...] = ()
+    winrm: WinRm = field(default_factory=WinRm)
     label: str = ""
     """The name in an inventory, where ``name`` is only its address."""
-
-
-def redact(text: str) -> str:
-    """The entry without anything that may be a password or a part of one."""
-    scheme, separator, rest = text.partition("://")
-    if not SCHEME.fullmatch(scheme) or not separator:
-        scheme, separator, rest = "", "", text
-    at, colon = rest.rfind("@"), rest.find(":")
-    if -1 < colon < at:
-        rest = f"{rest[:colon]}:***{rest[at:]}"
-    elif at == -1 and not rest.startswith("[") and colon > -1 and not re.fullmatch(r"\d+(\?.*)?", rest[colon + 1 :]):
-        rest = f"{rest[:colon]}:***"
-    return f"{scheme}{separator}{rest}"
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:

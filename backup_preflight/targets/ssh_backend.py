@@ -9,11 +9,12 @@ from typing import Any
 from testinfra.backend import base
 
 from backup_preflight.errors import ConnectionProblem, Problem
+from backup_preflight.targets.entry import Entry
 from backup_preflight.targets.ids import clean
 from backup_preflight.targets.options import Options
 from backup_preflight.targets.output import READ_SECONDS, Output
 from backup_preflight.targets.parse import parse
-from backup_preflight.targets.spec import Entry, Spec
+from backup_preflight.targets.spec import Spec
 
 
 class SshBackend(base.BaseBackend, abc.ABC):

@@ -17,11 +17,12 @@ from backup_preflight.targets.spec import Spec
 _OURS = {
     "paramiko": "backup_preflight.targets.paramiko_backend.ParamikoBackend",
     "ssh": "backup_preflight.targets.openssh_backend.OpensshBackend",
+    "winrm": "backup_preflight.targets.winrm_backend.WinRmBackend",
 }
 
 
 def register_backends() -> None:
-    """Put our SSH backends under testinfra's names; testinfra has no other way to add one."""
+    """Put our SSH and WinRM backends under testinfra's names; testinfra has no other way to add one."""
     testinfra.backend.BACKENDS.update(_OURS)
 
 

@@ -7,17 +7,21 @@ from dataclasses import dataclass, field
 
 from backup_preflight.causes import Edition
 from backup_preflight.checks import catalogue
-from backup_preflight.facts.linux import LinuxFacts
+from backup_preflight.facts.vm import facts_of
 from backup_preflight.fleet import Fleet
 from backup_preflight.verdict import Judge, Result, Rules, judge
-from selftests.recordings import Changes, parsed
+from selftests import windows_recordings
+from selftests.recordings import HEALTHY, Changes, parsed
 
 PASS, FAIL, ADVICE, UNDETERMINED, NOT_APPLICABLE = "pass", "fail", "advice", "undetermined", "not applicable"
 
 
 @dataclass(frozen=True)
 class Case:
-    """``says``: words that the finding or the reason has to hold. ``fleet``: how many VMs like this one the run has."""
+    """``says``: words that the finding or the reason has to hold. ``fleet``: how many VMs like this one the run has.
+
+    ``system``: whose healthy VM is changed; the check's own system, for checks of both systems Linux.
+    """
 
     check_id: str
     verdict: str
@@ -26,11 +30,14 @@ class Case:
     edition: str = "current"
     fleet: int = 1
     meta: Mapping[str, float] | None = None
+    system: str = ""
 
     def result(self) -> Result:
         """What the suite says, from the bytes of a recording."""
         check = catalogue()[self.check_id]
-        facts = LinuxFacts(parsed(self.changes, meta=self.meta))
+        system = self.system or check.system or "linux"
+        base = windows_recordings.HEALTHY if system == "windows" else HEALTHY
+        facts = facts_of(parsed(self.changes, base, self.meta, system))
         edition = Edition(self.edition)
         if "fleet" in check.facts:
             fleet = Fleet({f"vm{number}": facts for number in range(1, self.fleet + 1)})

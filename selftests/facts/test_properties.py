@@ -13,6 +13,7 @@ from backup_preflight import verdict
 from backup_preflight.checks import catalogue
 from backup_preflight.recording import NotARecording, Status, parse
 from backup_preflight.report.message import render as render_message
+from selftests import windows_recordings
 from selftests.recordings import HEALTHY, NONCE, OTHER, STATUS_FILE, Key, Part, judge_of, render
 
 FEW = settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -155,3 +156,60 @@ def test_a_line_that_is_cut_short_does_not_pass_for_the_last_one() -> None:
     assert last.startswith(NONCE.encode())
     with pytest.raises(NotARecording):
         parse(last[:-1])
+
+
+WINDOWS = windows_recordings.HEALTHY
+WINDOWS_CHECKS = [check for check in CHECKS if check.is_for("windows")]
+NASTY_JSON = (
+    b"",
+    b"null",
+    b"[]",
+    b'"x"',
+    b"[" * 100_000,
+    b"{",
+    b'{"items": 1, "samples": 1, "files": 1, "names": 1, "sids": 1}',
+    b'{"items": [1], "samples": [[]], "lines": {}}',
+    b'{"items": [{}], "samples": [{}, {}]}',
+    b'{"Start": "x", "code": -1, "clock": 1e400, "mtime": true, "Release": [], "cpus": {}}',
+    b'{"x": {"y": {"z": NaN}}}',
+    b'{"text": "{\\"aggregateStatus\\": {\\"guestAgentStatus\\": 1}}", "mtime": 1}',
+    b'{"sddl": "D:(", "WinHttpSettings": "28", "output": "{e8132975-6f93-4464-a53e-1050253ae220}: [999]"}',
+    b'"\\ud800"',
+)
+
+
+def _no_windows_crash(sections: dict[Key, Part]) -> None:
+    judge = judge_of(base=sections, system="windows")
+    for check in WINDOWS_CHECKS:
+        result = judge.result(check)
+        assert result.verdict != "crash", (check.id, result.reason)
+        render_message(result).encode()
+
+
+@pytest.mark.parametrize("body", NASTY_JSON, ids=range(len(NASTY_JSON)))
+def test_nasty_bodies_crash_no_windows_check(body: bytes) -> None:
+    for key in WINDOWS:
+        _no_windows_crash({**WINDOWS, key: Part(body=body)})
+
+
+@FEW
+@given(st.sampled_from(sorted(WINDOWS)), st.sampled_from(NASTY) | st.binary(max_size=200))
+def test_no_body_crashes_a_windows_check(key: Key, body: bytes) -> None:
+    _no_windows_crash({**WINDOWS, key: Part(body=body)})
+
+
+@pytest.mark.parametrize("status", [status.value for status in Status if status not in {Status.OK, Status.NOT_COLLECTED}])
+def test_no_status_crashes_a_windows_check_and_a_refused_look_accuses_nobody(status: str) -> None:
+    for key in WINDOWS:
+        judge = judge_of(base={**WINDOWS, key: Part(status, detail="a reason")}, system="windows")
+        found = {check.id: judge.result(check).verdict for check in WINDOWS_CHECKS}
+        assert "crash" not in found.values(), (key, found)
+        if status in {"denied", "unsupported"}:
+            assert not {"fail", "advice"} & set(found.values()), (key, found)
+
+
+def test_no_missing_section_crashes_a_windows_check_or_accuses() -> None:
+    for key in WINDOWS:
+        judge = judge_of(base={other: part for other, part in WINDOWS.items() if other != key}, system="windows")
+        found = {check.id: judge.result(check).verdict for check in WINDOWS_CHECKS}
+        assert not {"crash", "fail"} & set(found.values()), (key, found)

@@ -21,14 +21,30 @@ HOSTVARS: dict[str, dict[str, object]] = {
     "web": {"ansible_connection": "community.docker.docker"},
     "switch": {"ansible_connection": "network_cli"},
     "here": {"ansible_connection": "local"},
-    "win": {"ansible_connection": "winrm"},
+    "win": {
+        "ansible_connection": "winrm",
+        "ansible_host": "192.0.2.9",
+        "ansible_user": "DOMAIN\\admin",
+        "ansible_password": "p@ss/w#rd",
+        "ansible_winrm_server_cert_validation": "ignore",
+        "ansible_winrm_transport": ["ntlm"],
+    },
+    "win2": {
+        "ansible_connection": "ansible.builtin.psrp",
+        "ansible_port": 5985,
+        "ansible_user": "u",
+        "ansible_password": "p@ss",
+        "ansible_psrp_configuration_name": "Preflight",
+    },
+    "win3": {"ansible_connection": "psrp", "ansible_user": "u"},
     "bad": {"ansible_host": "-oProxyCommand=x"},
     "bad2": {"ansible_become_user": "x; id"},
 }
 GROUPS = {
     "linux": ["vm1", "vm2", "vm3"],
     "other": ["web", "switch", "here"],
-    "windows": ["win"],
+    "windows": ["win", "win2"],
+    "locked": ["win3"],
     "evil": ["bad"],
     "evil2": ["bad2"],
 }
@@ -74,6 +90,14 @@ def test_other_connections(inventory: Path) -> None:
     }
 
 
+def test_windows_connections(inventory: Path) -> None:
+    one, two = (target.spec for target in live("ansible://windows", inventory).values())
+    assert one.password is not None
+    assert (one.scheme, one.name, one.user, one.password.reveal()) == ("winrm", "192.0.2.9", "DOMAIN\\admin", "p@ss/w#rd")
+    assert (one.winrm.ssl, one.winrm.verify, one.winrm.auth) == (True, False, "ntlm")
+    assert (two.name, two.port, two.winrm.ssl, two.winrm.configuration_name) == ("win2", 5985, False, "Preflight")
+
+
 def test_patterns_and_plain_entries_together(inventory: Path) -> None:
     assert list(live("ansible://vm*,vm9", inventory)) == ["vm1", "vm2", "vm3", "vm9"]
     assert list(live(f"ansible://vm1?ansible_inventory={inventory}", None)) == ["vm1"]
@@ -87,7 +111,7 @@ def test_the_query_reaches_every_host(inventory: Path) -> None:
 @pytest.mark.parametrize(
     ("hosts", "says"),
     [
-        ("ansible://win", "Windows over WinRM is not supported yet; choose a group without this host"),
+        ("ansible://win3", "no password for u; use --ask-pass"),
         (None, "--ansible-inventory: ansible://all: "),
         ("ansible://nothing", "no host of the inventory matches"),
         ("ansible://evil", "does not begin with '-'"),

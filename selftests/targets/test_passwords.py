@@ -10,8 +10,8 @@ import pytest
 
 from backup_preflight.errors import ConnectionProblem, Problem, UsageError
 from backup_preflight.targets import Options, expand
+from backup_preflight.targets.entry import Entry
 from backup_preflight.targets.parse import parse
-from backup_preflight.targets.spec import Entry
 from selftests.sshd import PASSWORD, Accounts, Sshd, free_port, missing, running_sshd
 from selftests.targets.helpers import everything_shown, facts, listener, of, problem, target
 
@@ -99,7 +99,8 @@ def test_it_is_never_shown(failure: str, sshd: Sshd, accounts: Accounts, tmp_pat
         f"docker://u:{PLANTED}@a",
         f"chroot://u:{PLANTED}@a",
         f"local://u:{PLANTED}@a",
-        f"winrm://u:{PLANTED}@a",
+        f"winrm://u:{PLANTED}@a?no_ssl=true&auth=basic",
+        f"winrm://u:{PLANTED}@a?auth=ntml",
         f"wnrm://u:{PLANTED}@a",
         f"paramiko://u:{PLANTED}@a?sudu=true",
     ],

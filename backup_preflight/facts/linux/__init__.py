@@ -10,6 +10,7 @@ from backup_preflight.facts.linux.disks import Disks
 from backup_preflight.facts.linux.extension import Extension
 from backup_preflight.facts.linux.network import Network
 from backup_preflight.facts.linux.system import System
+from backup_preflight.facts.observation import NotObserved
 from backup_preflight.recording import Recording
 
 
@@ -42,4 +43,23 @@ class LinuxFacts:
     @cached_property
     def disks(self) -> Disks:
         """Disks, mounts, file systems."""
-        return Disks(self.recording, self.system)
+        return Disks(self.recording)
+
+    @property
+    def description(self) -> str:
+        """The VM in one phrase, for the head of its results."""
+        try:
+            words = [self.system.name]
+            words.append(f"agent {self.agent.version}" if self.agent.binary else "no agent")
+        except NotObserved:
+            words.append("agent version unknown")
+        try:
+            root = self.system.is_root
+        except NotObserved:
+            root = False
+        return ", ".join([*words, "read as root" if root else "read without root"])
+
+    @property
+    def deployment(self) -> str | None:
+        """Name of the cloud service that a classic VM belongs to. Raises NotObserved."""
+        return self.agent.deployment

@@ -11,20 +11,12 @@ import ipaddress
 import re
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from backup_preflight.facts.network import Block
 from backup_preflight.facts.observation import is_number, json_value
 
 WIRESERVER = ipaddress.ip_address("168.63.129.16")
-
-
-@dataclass(frozen=True)
-class Block:
-    """The rule or policy that drops the traffic, and the command that takes it back."""
-
-    rule: str
-    remove: str
 
 
 def iptables_block(saved: str, port: int) -> Block | None:

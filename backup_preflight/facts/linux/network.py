@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from backup_preflight.facts.http import FAILURES, Response, failure, response
-from backup_preflight.facts.linux.firewall import Block, iptables_block, iptables_tables, nft_block
+from backup_preflight.facts import network
+from backup_preflight.facts.http import Response, failure
+from backup_preflight.facts.linux.firewall import iptables_block, iptables_tables, nft_block
 from backup_preflight.facts.linux.leases import fabric_addresses
 from backup_preflight.facts.linux.system import System
+from backup_preflight.facts.network import WIRESERVER, Block, Endpoint, probed
 from backup_preflight.facts.observation import NotObserved, is_number, key_values, optional_text, text, unreadable
 from backup_preflight.recording import Recording, Section, Status
 
-WIRESERVER = "168.63.129.16"
-METADATA = "169.254.169.254"
 WIRESERVER_ROUTE = "10813FA8"
 """168.63.129.16 as /proc/net/route writes it: the agent looks for exactly this."""
 
@@ -32,20 +31,7 @@ class Dhcp:
 
 
 @dataclass(frozen=True)
-class Endpoint:
-    """A storage host as this VM reaches it. ``failure`` is empty when it was reached."""
-
-    host: str
-    failure: str = ""
-    verified: bool = True
-    issuer: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.host}: {FAILURES.get(self.failure, self.failure)}" if self.failure else self.host
-
-
-@dataclass(frozen=True)
-class Network:
+class Network(network.Network):
     """The network of a Linux VM."""
 
     recording: Recording
@@ -65,7 +51,7 @@ class Network:
 
     def _fabric(self, name: str) -> Response:
         section = self.recording.section("http", name)
-        answer = _probed(section)
+        answer = probed(section)
         if answer.failure and not self.system.is_root:
             raise NotObserved(Status.DENIED, f"{answer.failure}, but the agent's own firewall lets only root reach {WIRESERVER}")
         return answer
@@ -73,7 +59,7 @@ class Network:
     @property
     def metadata(self) -> Response:
         """The answer of the instance metadata service."""
-        return _probed(self.recording.section("http", "imds"))
+        return probed(self.recording.section("http", "imds"))
 
     @property
     def route_to_wireserver(self) -> str | None:
@@ -308,22 +294,30 @@ class Network:
             found[host] = (said.get("source", ""), int(code) if is_number(code) else 0, failed)
         return found
 
+    # Commands
 
-def _probed(section: Section) -> Response:
-    """A response, or a failure that was really seen. Raises NotObserved for a probe that could not be made."""
-    if section.status in {Status.OK, Status.TIMEOUT, Status.ERROR}:
-        return response(section)
-    raise NotObserved(section.status, section.detail)
+    def ask(self, address: str, port: int, path: str) -> str:
+        """Repeats a probe of the fabric by hand."""
+        where = f"http://{address}{path}" if port == 80 else f"http://{address}:{port}{path}"
+        header = "-H Metadata:true " if address == network.METADATA else ""
+        sudo = "" if address == network.METADATA else "sudo "
+        limit = "" if address == network.METADATA else " --max-time 5"
+        return f"{sudo}curl -s {header}--noproxy '*'{limit} '{where}'"
 
+    def ask_storage(self, host: str) -> str:
+        """Repeats a probe of a storage host by hand."""
+        return f"curl -sv --max-time 10 -o /dev/null https://{host}/"
 
-def bypasses(no_proxy: str, address: str) -> bool:
-    """Whether a ``no_proxy`` value exempts an IP address: itself, a network that holds it, or ``*``."""
-    for word in re.split(r"[,\s]+", no_proxy):
-        if word in {"*", address}:
-            return True
-        try:
-            if "/" in word and ipaddress.ip_address(address) in ipaddress.ip_network(word, strict=False):
-                return True
-        except ValueError:
-            continue
-    return False
+    def remove_route(self, route: str) -> str:
+        """Removes one of ``special_routes``."""
+        return f"sudo ip route del {route.split(' dev ')[0]}"
+
+    @property
+    def show_route(self) -> str:
+        """Shows the way to the wire server."""
+        return f"ip route get {WIRESERVER}"
+
+    @property
+    def show_nameservers(self) -> str:
+        """Shows the name servers."""
+        return "cat /etc/resolv.conf"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from itertools import pairwise
 
+from backup_preflight.facts.clock import clock_error
 from backup_preflight.facts.http import response
 from backup_preflight.facts.linux.distribution import Distribution, distribution
 from backup_preflight.facts.linux.leases import fabric_addresses
@@ -48,6 +47,13 @@ class System:
     def sudo_refused(self) -> bool:
         """Whether sudo was asked for and said no."""
         return self._run.get("sudo") == "refused"
+
+    @property
+    def more_rights(self) -> str:
+        """How to read this VM as root."""
+        if self.sudo_refused:
+            return "sudo was refused: allow this user `sudo -n` for the collector (README, Privileges), or log in as root"
+        return "run with --sudo, or log in as root"
 
     @property
     def booted(self) -> bool:
@@ -163,22 +169,7 @@ class System:
         """
         first = number(self._run.get("clock"), "the guest's clock")
         last = number(key_values(text(self.recording.section("clock"))).get("clock"), "the guest's clock")
-        if (host := self._host_time()) is not None:
-            return _outside(host, first - 1, last + 1, sign=-1)
-        if self.recording.started is None or self.recording.finished is None:
-            raise NotObserved(Status.NOT_COLLECTED, "a recording made by hand holds no second clock to compare with")
-        earliest, latest = self.recording.started - 1, self.recording.finished + 1
-        if first < earliest:
-            return first - earliest
-        return max(0.0, last - latest)
-
-    def _host_time(self) -> float | None:
-        answer = response(self.recording.section("http", "wireserver"))
-        date = answer.headers.get("date", "") if answer.is_wireserver else ""
-        try:
-            return parsedate_to_datetime(date).astimezone(timezone.utc).timestamp()
-        except (ValueError, TypeError, OverflowError):
-            return None
+        return clock_error(first, last, response(self.recording.section("http", "wireserver")), self.recording)
 
     @property
     def time(self) -> int:
@@ -218,20 +209,7 @@ class System:
         return newest[1] if newest and newest[0] > running[0] else None
 
 
-def _outside(value: float, earliest: float, latest: float, *, sign: int) -> float:
-    """How far a value lies outside a span, times ``sign``; 0 inside."""
-    return sign * (min(0.0, value - earliest) or max(0.0, value - latest))
-
-
 def _kernel(release: str) -> tuple[tuple[int, ...], str] | None:
     """``6.1.0-18-cloud-amd64`` as ((6, 1, 0, 18), "cloud-amd64"): only kernels of one flavour can be compared."""
     match = re.match(r"([0-9]{1,9}(?:[.-][0-9]{1,9})*)[.-]?(.*)", release)
     return (tuple(int(part) for part in re.split(r"[.-]", match[1])), match[2]) if match else None
-
-
-def timestamp(seconds: float) -> str:
-    """Seconds since 1970 as people read them, in UTC."""
-    try:
-        return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    except (ValueError, OverflowError, OSError):
-        return f"second {seconds}"

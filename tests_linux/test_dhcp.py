@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from backup_preflight.causes import SNAPSHOT
 from backup_preflight.checks import MUST, Needs, check, fail
-from backup_preflight.facts.linux.network import WIRESERVER, Dhcp, Network
+from backup_preflight.facts.linux.network import Dhcp, Network
 from backup_preflight.facts.linux.system import System
+from backup_preflight.facts.network import WIRESERVER
 from backup_preflight.facts.observation import NotObserved
 from backup_preflight.recording import Status
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from backup_preflight.causes import DISKSIZE
 from backup_preflight.checks import ADVICE, MUST, OFF, Limits, advise, check, fail, not_applicable
-from backup_preflight.facts.linux.disks import GIB, Disks
+from backup_preflight.facts.disks import GIB, Disks
 
 ENCRYPTED_LIMIT = 4 * 1024 * GIB
+SPACES = "Azure Backup does not support Storage Spaces: use simple volumes, or back up in the guest (MARS agent)."
 SMALLER_DISKS = (
     "Attach new disks below the limit, copy the data, verify the copy, detach the large disk, then start the backup; "
     "or leave that disk out of the backup (selective disk backup)."
@@ -19,7 +20,7 @@ SMALLER_DISKS = (
     DISKSIZE,
     now=MUST,
     in_2017=MUST,
-    reads="disk sizes in the instance metadata, else in /sys/block; the temporary disk does not count",
+    reads="disk sizes in the instance metadata, else of the guest (/sys/block, Win32_DiskDrive); not the temporary disk",
     fix=SMALLER_DISKS,
 )
 def test_disk_sizes(disks: Disks, limits: Limits) -> None:
@@ -42,7 +43,7 @@ def test_disk_sizes(disks: Disks, limits: Limits) -> None:
     DISKSIZE,
     now=MUST,
     in_2017=MUST,
-    reads="data disks in the instance metadata, else disks in /sys/block",
+    reads="data disks in the instance metadata, else the guest's disks (/sys/block, Win32_DiskDrive)",
     fix="Detach disks, move some to a second VM, or leave them out of the backup (selective disk backup).",
 )
 def test_number_of_data_disks(disks: Disks, limits: Limits) -> None:
@@ -57,11 +58,13 @@ def test_number_of_data_disks(disks: Disks, limits: Limits) -> None:
     DISKSIZE,
     now=ADVICE,
     in_2017=OFF,
-    reads="shared, Ultra, Premium SSD v2, write accelerator and ephemeral disks in the instance metadata",
+    reads="shared, Ultra, Premium SSD v2, write accelerator and ephemeral disks in the instance metadata; on Windows Storage Spaces",
     fix="Use the Enhanced policy for Ultra and Premium SSD v2 disks; leave shared and ephemeral disks out of the backup.",
 )
 def test_disk_kinds(disks: Disks) -> None:
     """every disk is of a kind that Azure Backup supports without reserve"""
+    if disks.pools:
+        fail(f"Storage Spaces: {', '.join(disks.pools)}", fix=SPACES, problem="disks are joined to a Storage Spaces pool")
     if not disks.from_platform:
         not_applicable("only the instance metadata tells the kind of a disk, and there is none")
     found = [f"{disk.name}: {', '.join(disk.kinds)}" for disk in disks.all if disk.kinds]

@@ -6,8 +6,9 @@ from backup_preflight.causes import METADATA_PAGE, NOINET, PREPARE_PAGE_2016, SU
 from backup_preflight.checks import MUST, OFF, Needs, advise, check, fail, not_applicable
 from backup_preflight.facts.http import FAILURES
 from backup_preflight.facts.linux.agent import Agent
-from backup_preflight.facts.linux.network import METADATA, WIRESERVER, Network, bypasses
+from backup_preflight.facts.linux.network import Network
 from backup_preflight.facts.linux.system import System
+from backup_preflight.facts.network import METADATA, WIRESERVER, bypasses
 from tests_linux.fixes import restart_agent
 
 NO_PROXY = "no proxy is set"

@@ -1,0 +1,51 @@
+"""PowerShell source as a syntax tree (tree-sitter), without the nodes that only wrap another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import tree_sitter
+import tree_sitter_powershell
+
+_CHAIN = frozenset(
+    f"{name}_expression"
+    for kind in ("", "_argument")
+    for name in (
+        f"{word}{kind}" for word in ("logical", "bitwise", "comparison", "additive", "multiplicative", "format", "range", "array_literal")
+    )
+) | {"pipeline", "pipeline_chain", "unary_expression", "argument_expression", "array_literal_expression"}
+
+
+@cache
+def _parser() -> tree_sitter.Parser:
+    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language()))
+
+
+def parse(source: str) -> tree_sitter.Node:
+    """The tree of a script, whatever errors it has."""
+    return _parser().parse(source.encode()).root_node
+
+
+def core(node: tree_sitter.Node) -> tree_sitter.Node:
+    """The first node below that means something."""
+    while node.type in _CHAIN and node.child_count == 1:
+        node = node.children[0]
+    return node
+
+
+def parts(node: tree_sitter.Node) -> list[tree_sitter.Node]:
+    """Named children that mean something, comments left out."""
+    return [core(child) for child in node.named_children if child.type != "comment"]
+
+
+def text(node: tree_sitter.Node) -> str:
+    """The source of a node."""
+    return (node.text or b"").decode()
+
+
+def walk(node: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
+    """A node and everything below it."""
+    yield node
+    for child in node.children:
+        yield from walk(child)

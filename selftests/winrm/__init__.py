@@ -1,0 +1,1 @@
+"""winrm:// against the stand-in of lab/winrm/. No Windows is involved."""
