@@ -40,7 +40,7 @@ def control(lab: RunningLab, recordings: Path) -> list[Outcome]:
 
 def _judged(name: str, says: str, results: Mapping[str, Result], expect: Mapping[str, str] | None = None) -> Outcome:
     found = {id_: result.verdict for id_, result in results.items() if result.verdict not in {"pass", "not applicable"}}
-    outcome = Outcome(_control(name, says, expect or {}), found=found, reports=True)
+    outcome = Outcome(_control(name, says, expect or {}), found=found)
     if found != (expect or {}):
         outcome.problems.append(f"wanted {expect or 'nothing'}, found {found}")
     return outcome

@@ -124,10 +124,6 @@ class Lab:
         done = self._guest(name).run(command, user, seconds)
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def console(self, name: str) -> str:
-        """The last lines of a guest's console."""
-        return self._guest(name).console()
-
     def vm(self, name: str) -> Vm:
         """What the fabric knows of a guest."""
         self._guest(name)
