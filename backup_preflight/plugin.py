@@ -17,6 +17,7 @@ from backup_preflight.causes import Edition, find_error
 from backup_preflight.checks import PACKAGES, Check, catalogue, check_of, find_check
 from backup_preflight.errors import UsageError
 from backup_preflight.report import json_report, reference
+from backup_preflight.report.html_plugin import HtmlReport, take_over
 from backup_preflight.report.message import printable, render
 from backup_preflight.report.run_report import RunReport
 from backup_preflight.report.summary import Vm, exit_code
@@ -27,6 +28,7 @@ from backup_preflight.targets.secret import Secret
 from backup_preflight.verdict import Result, Rules, Verdict
 
 RESULT = pytest.StashKey[Result]()
+HTML = pytest.StashKey[HtmlReport]()
 _CATEGORIES = {
     Verdict.ADVICE.value: ("advice", "a", ("ADVICE", {"yellow": True})),
     Verdict.UNDETERMINED.value: ("undetermined", "?", ("UNDETERMINED", {"purple": True})),
@@ -68,6 +70,20 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         raise pytest.UsageError(str(error)) from None
     print(text)  # noqa: T201  (the answer itself)
     return 0
+
+
+@pytest.hookimpl(specname="pytest_configure", tryfirst=True)
+def pytest_configure_html(config: pytest.Config) -> None:
+    """Before pytest-html begins with a page of its own. Raises pytest.UsageError."""
+    if not hasattr(config, "workerinput") and _ours(config):
+        try:
+            report = take_over(config)
+            if report:
+                _directory("--html", report.path.parent)
+                config.stash[HTML] = report
+                config.pluginmanager.register(report, "preflight-html")
+        except UsageError as problem:
+            raise pytest.UsageError(str(problem)) from None
 
 
 @pytest.hookimpl(trylast=True)
@@ -294,7 +310,7 @@ class Run:
                 if self.report:
                     self.report.hush()
         if not hasattr(self.config, "workerinput"):
-            self._write(self._run_report(int(session.exitstatus)))
+            self._write(self._run_report(int(session.exitstatus)), session)
 
     def _run_report(self, exit_code: int) -> RunReport:
         for target in self.session.targets:
@@ -304,8 +320,10 @@ class Run:
         seconds = (datetime.now(timezone.utc) - self.started).total_seconds()
         return RunReport(tuple(vms), self.edition, exit_code, self.started, seconds, self.error, tuple(self.session.notes))
 
-    def _write(self, report: RunReport) -> None:
+    def _write(self, report: RunReport, session: pytest.Session) -> None:
         """Every format that was asked for."""
+        if html := self.config.stash.get(HTML, None):
+            html.write(report, session)
         if self.config.option.json:
             json_report.write(Path(self.config.option.json), report)
 
