@@ -351,5 +351,6 @@ addEventListener("hashchange", restore);
 addEventListener("beforeprint", unfoldForPrint);
 addEventListener("afterprint", foldAgain);
 
+all(".unscripted").forEach((part) => part.remove());
 all("#filters, #heat, #vms, .copy, .rest").forEach((part) => (part.hidden = false));
 restore();
