@@ -47,7 +47,7 @@ class Show:
         file = self.directory / "report.html"
         file.write_text(render(report), encoding="utf-8")
         page = self.browser.new_context(**{"viewport": SIZE, **context}).new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(120_000)  # a machine may be busy
         page.add_init_script(setup + ";addEventListener('securitypolicyviolation', (e) => console.error(e.violatedDirective, e.blockedURI))")
         page.on("console", lambda message: self.problems.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.problems.append(str(error)))
