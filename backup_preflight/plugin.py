@@ -25,10 +25,12 @@ from backup_preflight.session import SESSION, Session
 from backup_preflight.targets import PASSWORD_VARIABLE, Options, expand, register_backends
 from backup_preflight.targets.secret import Secret
 from backup_preflight.verdict import Result, Rules, Verdict
+from backup_preflight.waivers import Waivers, load_waivers
 
 RESULT = pytest.StashKey[Result]()
 _CATEGORIES = {
     Verdict.ADVICE.value: ("advice", "a", ("ADVICE", {"yellow": True})),
+    Verdict.WAIVED.value: ("waived", "w", ("WAIVED", {"cyan": True})),
     Verdict.UNDETERMINED.value: ("undetermined", "?", ("UNDETERMINED", {"purple": True})),
     Verdict.UNREACHABLE.value: ("unreachable", "U", ("UNREACHABLE", {"red": True})),
 }
@@ -42,6 +44,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--fail-on-advice", action="store_true", help="advice fails the run too")
     group.addoption("--allow-undetermined", action="store_true", help="exit 0 although something could not be seen")
+    group.addoption(
+        "--waivers", metavar="FILE", help="findings that are accepted until a day, as TOML; they are shown and do not fail the run"
+    )
     group.addoption("--error", metavar="TEXT", help="only the causes of this error: a code, or (part of) its heading, English or Korean")
     group.addoption("--list-errors", action="store_true", help="list the errors with their causes, and exit")
     group.addoption("--explain", nargs="?", const="", metavar="ID", help="explain a check (without ID: list them), and exit")
@@ -117,7 +122,8 @@ def _session(config: pytest.Config) -> Session:
     record = _directory("--record", Path(option.record)) if option.record else None
     if option.json:
         _directory("--json", Path(option.json).parent)
-    return Session(targets, notes, rules, option.forks, record)
+    waivers = load_waivers(Path(option.waivers)) if option.waivers else Waivers()
+    return Session(targets, notes, rules, option.forks, record, waivers)
 
 
 def _password(*, ask: bool) -> Secret | None:
@@ -244,8 +250,8 @@ class Run:
         item.stash[RESULT] = result
         if result.verdict == Verdict.NOT_APPLICABLE.value:
             pytest.skip(result.reason)
-        if result.verdict == Verdict.ADVICE.value:
-            item.add_report_section("call", "advice", render(result))
+        if result.verdict in {Verdict.ADVICE.value, Verdict.WAIVED.value}:
+            item.add_report_section("call", result.verdict, render(result))
         elif result.verdict != Verdict.PASS.value:
             pytest.fail(render(result), pytrace=False)
 
@@ -302,7 +308,9 @@ class Run:
         order = {id_: place for place, id_ in enumerate(self.session.targets)}
         vms = sorted(self.vms.values(), key=lambda vm: order.get(vm.id, len(order)))
         seconds = (datetime.now(timezone.utc) - self.started).total_seconds()
-        return RunReport(tuple(vms), self.edition, exit_code, self.started, seconds, self.error, tuple(self.session.notes))
+        return RunReport(
+            tuple(vms), self.edition, exit_code, self.started, seconds, self.error, tuple(self.session.notes), self.session.waivers
+        )
 
     def _write(self, report: RunReport) -> None:
         """Every format that was asked for."""

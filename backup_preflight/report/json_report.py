@@ -19,6 +19,7 @@ def write(path: Path, report: RunReport) -> None:
         "suite": report.suite,
         "edition": report.edition.value,
         "exit_code": report.exit_code,
+        "waivers": report.waiver_notes(),
         "vms": [
             {
                 "target": vm.id,

@@ -19,9 +19,16 @@ _COLOURS = {
     Verdict.CRASH: {"red": True, "bold": True},
     Verdict.UNREACHABLE: {"red": True},
     Verdict.ADVICE: {"yellow": True},
+    Verdict.WAIVED: {"cyan": True},
     Verdict.UNDETERMINED: {"purple": True},
 }
-_MARKS = {Verdict.FAIL.value: "FAIL", Verdict.ADVICE.value: "advice", Verdict.UNDETERMINED.value: "?", Verdict.CRASH.value: "bug"}
+_MARKS = {
+    Verdict.FAIL.value: "FAIL",
+    Verdict.ADVICE.value: "advice",
+    Verdict.UNDETERMINED.value: "?",
+    Verdict.CRASH.value: "bug",
+    Verdict.WAIVED.value: "waived",
+}
 _ROWS = 40
 """More VMs than this without a finding are left out of the table."""
 
@@ -46,7 +53,7 @@ class TerminalReport:
         counts = ", ".join(f"{number} {verdict}" for verdict, number in vm.counts.items())
         self._terminal.write_line(printable(f"{vm.id}  {vm.description}".rstrip()), bold=True)
         self._terminal.write_line(f"  {counts}")
-        for verdict in (Verdict.UNREACHABLE, Verdict.CRASH, Verdict.FAIL, Verdict.ADVICE):
+        for verdict in (Verdict.UNREACHABLE, Verdict.CRASH, Verdict.FAIL, Verdict.ADVICE, Verdict.WAIVED):
             for result in vm.of(verdict):
                 first, _, rest = render(result).partition("\n")
                 self._terminal.write_line("")
@@ -79,6 +86,8 @@ class TerminalReport:
         self._terminal.write_line("")
         for line in notes(report.error):
             self._terminal.write_line(line)
+        for note in report.waiver_notes():
+            self._terminal.write_line(printable(note), yellow=True)
         if report.error:
             self._first_cause(report.machines, report.error)
         self._terminal.write_line("")
