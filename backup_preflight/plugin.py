@@ -16,12 +16,13 @@ import pytest
 from backup_preflight.causes import Edition, find_error
 from backup_preflight.checks import PACKAGES, Check, catalogue, check_of, find_check
 from backup_preflight.errors import UsageError
+from backup_preflight.logs import LogCollection, Logs
 from backup_preflight.report import json_report, reference
 from backup_preflight.report.message import printable, render
 from backup_preflight.report.run_report import RunReport
 from backup_preflight.report.summary import Vm, exit_code
 from backup_preflight.report.terminal import TerminalReport
-from backup_preflight.session import SESSION, Session
+from backup_preflight.session import FLEET, SESSION, Session
 from backup_preflight.targets import PASSWORD_VARIABLE, Options, expand, register_backends
 from backup_preflight.targets.secret import Secret
 from backup_preflight.verdict import Result, Rules, Verdict
@@ -51,6 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--list-errors", action="store_true", help="list the errors with their causes, and exit")
     group.addoption("--explain", nargs="?", const="", metavar="ID", help="explain a check (without ID: list them), and exit")
     group.addoption("--record", metavar="DIR", help="keep what was read of each VM, for recorded://DIR")
+    group.addoption("--collect-logs", metavar="DIR", help="fetch the agent's logs of VMs with findings, secrets masked")
     group.addoption("--json", metavar="FILE", help="write every result as JSON")
     group.addoption(
         "--storage-endpoint", action="append", default=[], metavar="HOST", help="a storage host the VMs shall reach; repeatable"
@@ -120,6 +122,8 @@ def _session(config: pytest.Config) -> Session:
     if option.forks < 1:
         raise UsageError(f"--forks={option.forks}: give a number of 1 or more")
     record = _directory("--record", Path(option.record)) if option.record else None
+    if option.collect_logs:
+        _directory("--collect-logs", Path(option.collect_logs))
     if option.json:
         _directory("--json", Path(option.json).parent)
     waivers = load_waivers(Path(option.waivers)) if option.waivers else Waivers()
@@ -172,6 +176,9 @@ class Run:
         self.edition = session.rules.edition
         self.vms: dict[str, Vm] = {}
         self.expected: dict[str, int] = {}
+        logs, is_worker = config.option.collect_logs, hasattr(config, "workerinput")
+        self.logs = LogCollection(Path(logs), config.option.forks) if logs and not is_worker else None
+        self.fetched: dict[str, Logs] = {}
         self.started = datetime.now(timezone.utc)
         terminal = config.pluginmanager.get_plugin("terminalreporter")
         self.report = TerminalReport(terminal) if terminal else None
@@ -281,6 +288,8 @@ class Run:
         vm = self.vms.setdefault(result.target, Vm(result.target))
         vm.add(result)
         self.expected[vm.id] = self.expected.get(vm.id, 0) - 1
+        if self.logs and self.expected[vm.id] == 0 and _wants_logs(vm):
+            self.logs.start(self.session.targets[vm.id])
         if self.report and self.expected[vm.id] == 0 and self.config.option.verbose <= 0:
             self.report.show(vm)
 
@@ -299,6 +308,8 @@ class Run:
                 self.config.option.tbstyle = "no"
                 if self.report:
                     self.report.hush()
+        if self.logs:
+            self.fetched = self.logs.finish(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
         if not hasattr(self.config, "workerinput"):
             self._write(self._run_report(int(session.exitstatus)))
 
@@ -309,7 +320,15 @@ class Run:
         vms = sorted(self.vms.values(), key=lambda vm: order.get(vm.id, len(order)))
         seconds = (datetime.now(timezone.utc) - self.started).total_seconds()
         return RunReport(
-            tuple(vms), self.edition, exit_code, self.started, seconds, self.error, tuple(self.session.notes), self.session.waivers
+            tuple(vms),
+            self.edition,
+            exit_code,
+            self.started,
+            seconds,
+            self.error,
+            tuple(self.session.notes),
+            self.session.waivers,
+            self.fetched,
         )
 
     def _write(self, report: RunReport) -> None:
@@ -340,6 +359,11 @@ def _target(item: pytest.Item) -> str | None:
 def _result(report: pytest.TestReport) -> Result | None:
     data = getattr(report, "preflight", None)
     return Result.from_data(data) if data else None
+
+
+def _wants_logs(vm: Vm) -> bool:
+    """Whether somebody will look into this VM: it could be read, and something was found."""
+    return vm.id != FLEET and not vm.of(Verdict.UNREACHABLE) and any(result.is_finding for result in vm.results)
 
 
 def _foreign_failures(session: pytest.Session, results: list[Result]) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from backup_preflight import __version__
 from backup_preflight.causes import CAUSES, BackupError, Cause, Edition
+from backup_preflight.logs import Logs
 from backup_preflight.report.summary import ORDER, Vm
 from backup_preflight.session import FLEET
 from backup_preflight.verdict import Result, Verdict
@@ -41,6 +42,7 @@ class RunReport:
     error: BackupError | None = None
     notes: tuple[str, ...] = ()
     waivers: Waivers = field(default_factory=Waivers)
+    logs: Mapping[str, Logs] = field(default_factory=dict)
     suite: str = field(default=__version__)
 
     @property
