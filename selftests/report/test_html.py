@@ -107,5 +107,5 @@ def test_runs_of_others_keep_pytest_htmls_page(tmp_path: Path) -> None:
 
 def test_every_text_is_there_once() -> None:
     """Twice the VMs with the same findings cost little."""
-    small, big = (len(render(fleet(count)).encode()) for count in (300, 600))
+    small, big = (len(render(fleet(count), Path()).encode()) for count in (300, 600))
     assert big - small < 300 * 600

@@ -45,10 +45,12 @@ class Show:
     def __call__(self, report: RunReport, state: str = "", *, setup: str = "", **context: Any) -> Page:
         """The page; ``state`` is the end of its address, ``setup`` a script that runs before those of the page."""
         file = self.directory / "report.html"
-        file.write_text(render(report), encoding="utf-8")
+        file.write_text(render(report, self.directory), encoding="utf-8")
         page = self.browser.new_context(**{"viewport": SIZE, **context}).new_page()
         page.set_default_timeout(120_000)  # a machine may be busy
-        page.add_init_script(setup + ";addEventListener('securitypolicyviolation', (e) => console.error(e.violatedDirective, e.blockedURI))")
+        page.add_init_script(
+            setup + ";addEventListener('securitypolicyviolation', (e) => console.error(e.violatedDirective, e.blockedURI))"
+        )
         page.on("console", lambda message: self.problems.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("dialog", lambda dialog: self.problems.append(f"dialog: {dialog.message}"))

@@ -83,7 +83,9 @@ def test_the_address_holds_the_state(show: Show) -> None:
     assert len(shown(again, ".vm .finding")) == 6
 
 
-@pytest.mark.parametrize("state", ["#verdict=nonsense&cause=%00&open=nobody&vm=", "#%E0%A4%A", "#findings", "#verdict=<script>alert(1)</script>"])
+@pytest.mark.parametrize(
+    "state", ["#verdict=nonsense&cause=%00&open=nobody&vm=", "#%E0%A4%A", "#findings", "#verdict=<script>alert(1)</script>"]
+)
 def test_a_strange_address_does_no_harm(state: str, show: Show) -> None:
     assert len(names(show(three(), state))) == 3
 
@@ -147,7 +149,9 @@ def test_axe_finds_nothing(count: int, scheme: str, show: Show, axe: str) -> Non
     page.locator(".quiet tbody tr").first.wait_for()
     page.evaluate(axe)
     # page-level rules, all of WCAG 2.2 A and AA, and axe's best practices
-    violations = page.evaluate("async () => (await axe.run()).violations.map((v) => [v.id, v.help, v.nodes.slice(0, 3).map((n) => n.html)])")
+    violations = page.evaluate(
+        "async () => (await axe.run()).violations.map((v) => [v.id, v.help, v.nodes.slice(0, 3).map((n) => n.html)])"
+    )
     assert violations == []
 
 
@@ -155,7 +159,9 @@ def fleet_with_everything(count: int) -> Any:
     """Also a VM out of reach, and a mistake of ours."""
     report = fleet(count - 2)
     broken = vm("broken", REAL / "healthy.recording")
-    broken.results[0] = replace(broken.results[0], verdict=Verdict.CRASH.value, problem="the suite itself has failed", reason="ValueError: x")
+    broken.results[0] = replace(
+        broken.results[0], verdict=Verdict.CRASH.value, problem="the suite itself has failed", reason="ValueError: x"
+    )
     return run_report(*report.vms, dead("nobody"), broken)
 
 
