@@ -239,8 +239,8 @@ class Run:
         if option.collectonly or (session.testsfailed and not option.continue_on_collection_errors):
             return None
         self.session.start(self.expected)
-        if getattr(option, "stepwise", False) or hasattr(self.config, "workerinput"):
-            return None  # these count on the order of the items
+        if getattr(option, "stepwise", False) or hasattr(self.config, "workerinput") or not session.items:
+            return None  # these count on the order of the items; xdist's controller has none
         for item, following in self._turns(session.items):
             self.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if session.shouldfail:
