@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import getpass
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from backup_preflight import shard, xdist
 from backup_preflight.causes import Edition, find_error
 from backup_preflight.checks import PACKAGES, Check, catalogue, check_of, find_check
 from backup_preflight.errors import UsageError
@@ -50,6 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--accept-new-host-keys", action="store_true", help="accept keys of unknown hosts; a changed key is still refused")
     group.addoption("--ask-pass", action="store_true", help=f"ask for the password of winrm:// entries (or set {PASSWORD_VARIABLE})")
+    group.addoption("--shard", metavar="I/N", help="only part I of N of the VMs, such as 2/5: for N jobs side by side")
     group.addoption("--forks", type=int, default=50, metavar="N", help="read at most N VMs at a time (default 50)")
 
 
@@ -79,7 +82,10 @@ def pytest_configure(config: pytest.Config) -> None:
         # Raised from None: what was parsed may hold a password.
         raise pytest.UsageError(str(problem)) from None
     config.stash[SESSION] = session
-    config.pluginmanager.register(Run(config, session), "preflight-run")
+    run = Run(config, session)
+    config.pluginmanager.register(run, "preflight-run")
+    if xdist.is_controller(config):
+        config.pluginmanager.register(xdist.Controller(run, config.option.forks), "preflight-workers")
 
 
 def _ours(config: pytest.Config) -> bool:
@@ -94,7 +100,13 @@ def _ours(config: pytest.Config) -> bool:
 def _session(config: pytest.Config) -> Session:
     option = config.option
     rules = Rules(Edition(option.edition), find_error(option.error) if option.error else None)
+    record = _directory("--record", Path(option.record)) if option.record else None
     register_backends()
+    if share := xdist.share_of(config):
+        return Session(share.targets, [], rules, share.forks, record)
+    part = shard.parse(option.shard) if option.shard else None
+    if option.forks < 1:
+        raise UsageError(f"--forks={option.forks}: give a number of 1 or more")
     targets, notes = expand(
         Options(
             hosts=option.hosts,
@@ -110,12 +122,9 @@ def _session(config: pytest.Config) -> Session:
             password=_password(ask=option.ask_pass),
         )
     )
-    if option.forks < 1:
-        raise UsageError(f"--forks={option.forks}: give a number of 1 or more")
-    record = _directory("--record", Path(option.record)) if option.record else None
     if option.json:
         _directory("--json", Path(option.json).parent)
-    return Session(targets, notes, rules, option.forks, record)
+    return Session(targets, notes, rules, option.forks, record, part)
 
 
 def _password(*, ask: bool) -> Secret | None:
@@ -145,6 +154,7 @@ class Connection(pytest.Item):
     def __init__(self, *, target: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.target = target
+        self.deployment: dict[str, Any] | None = None
 
     def runtest(self) -> None:
         """See ``Run.pytest_runtest_call``."""
@@ -172,10 +182,10 @@ class Run:
 
     def pytest_report_header(self) -> list[str]:
         """What is about to happen; the notes are about the input."""
-        count = len(self.session.targets)
-        edition = self.edition.value
+        count, every, part = len(self.session.targets), self.session.every, self.session.shard
+        vms = f"shard {part}: {count} of {_vms(every)}" if part else _vms(count)
         return [
-            f"azure backup preflight: {count} VM{'s' if count != 1 else ''}, edition {edition}; reads only, changes nothing",
+            f"azure backup preflight: {vms}, edition {self.edition.value}; reads only, changes nothing",
             *(f"note: {printable(note)}" for note in self.session.notes),
         ]
 
@@ -188,13 +198,18 @@ class Run:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """VM by VM, each after its connection; with ``--error`` its causes only, in the documented order."""
+        if not self.session.targets:
+            items[:] = [item for item in items if not _check(item) and "target" not in getattr(item, "fixturenames", ())]
         if self.error:
             wanted = self._steps()
             kept = [item for item in items if (check := _check(item)) and check.id in wanted]
             self.config.hook.pytest_deselected(items=[item for item in items if item not in kept])
             items[:] = sorted(kept, key=lambda item: wanted[_check(item).id])  # type: ignore[union-attr]
         order = {id_: index for index, id_ in enumerate(self.session.targets)}
-        items.sort(key=lambda item: order.get(_target(item) or "", len(order)))
+        others = (
+            -1 if xdist.is_worker(self.config) else len(order)
+        )  # in a worker the VMs are last, so that it can be told where each begins
+        items.sort(key=lambda item: order.get(_target(item) or "", others))
         for id_ in dict.fromkeys(filter(None, map(_target, items))):
             first = next(index for index, item in enumerate(items) if _target(item) == id_)
             name = f"connection[{id_}]"
@@ -228,7 +243,7 @@ class Run:
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
         """Judge instead of calling: dependencies, editions and unobserved facts are the judge's business."""
         if check := _check(pyfuncitem):
-            self._end(pyfuncitem, self.session.result(check, _target(pyfuncitem)))
+            self.end(pyfuncitem, self.session.result(check, _target(pyfuncitem)))
             return True
         return None
 
@@ -236,9 +251,13 @@ class Run:
     def pytest_runtest_call(self, item: pytest.Item) -> None:
         """The connection's own result."""
         if isinstance(item, Connection):
-            self._end(item, self.session.connection(item.target))
+            result = self.session.connection(item.target)
+            if result.verdict == Verdict.PASS.value:
+                item.deployment = asdict(self.session.deployment(item.target))
+            self.end(item, result)
 
-    def _end(self, item: pytest.Item, result: Result) -> None:
+    def end(self, item: pytest.Item, result: Result) -> None:
+        """End an item with a result: pytest's outcome, and what the reports say of it."""
         item.stash[RESULT] = result
         if result.verdict == Verdict.NOT_APPLICABLE.value:
             pytest.skip(result.reason)
@@ -254,7 +273,13 @@ class Run:
         report.preflight_check = isinstance(item, Connection) or _check(item) is not None
         if call.when == "call" and (result := item.stash.get(RESULT, None)):
             report.preflight = result.as_data()
+            if isinstance(item, Connection):
+                report.preflight_deployment = item.deployment
             report.user_properties += [("check", result.check), ("verdict", result.verdict), ("causes", " ".join(result.causes))]
+        if call.when == "teardown" and (id_ := _target(item)):
+            self.expected[id_] -= 1
+            if not self.expected[id_]:
+                report.preflight_done = id_
         return report
 
     @pytest.hookimpl(tryfirst=True)
@@ -268,18 +293,23 @@ class Run:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the result in, and show a VM as soon as its last one is there."""
-        if (result := _result(report)) is None:
-            return
-        vm = self.vms.setdefault(result.target, Vm(result.target))
-        vm.add(result)
-        self.expected[vm.id] = self.expected.get(vm.id, 0) - 1
-        if self.report and self.expected[vm.id] == 0 and self.config.option.verbose <= 0:
-            self.report.show(vm)
+        if result := _result(report):
+            self.vms.setdefault(result.target, Vm(result.target)).add(result)
+        done = self.vms.get(getattr(report, "preflight_done", ""))
+        if done and self.report and self.config.option.verbose <= 0:
+            self.report.show(done)
+
+    def _in_order(self) -> list[Vm]:
+        """The VMs in the order of ``--hosts``, whatever order workers came to them in."""
+        order = {id_: place for place, id_ in enumerate(self.session.targets)}
+        return sorted(self.vms.values(), key=lambda vm: order.get(vm.id, len(order)))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """The exit code, and the JSON report."""
         self.session.close()
+        if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and not self.session.targets:
+            session.exitstatus = pytest.ExitCode.OK  # a shard with no VM in it: nothing to do is no failure of the job
         results = [result for vm in self.vms.values() for result in vm.results]
         if exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
             option = self.config.option
@@ -291,16 +321,22 @@ class Run:
                 self.config.option.tbstyle = "no"
                 if self.report:
                     self.report.hush()
-        if self.config.option.json and not hasattr(self.config, "workerinput"):
-            json_report.write(Path(self.config.option.json), list(self.vms.values()), self.edition, int(session.exitstatus))
+        if self.config.option.json and not xdist.is_worker(self.config):
+            json_report.write(Path(self.config.option.json), self._in_order(), self.edition, int(session.exitstatus))
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_terminal_summary(self) -> None:
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The closing table."""
+        if not self.session.targets:
+            terminalreporter.write_line(f"Shard {self.session.shard} holds none of {_vms(self.session.every)}: nothing to do.", bold=True)
         if self.report and self.vms:
             for target in self.session.targets:
                 self.vms.setdefault(target, Vm(target))  # an interrupted run has not come to every VM
-            self.report.finish(list(self.vms.values()), self.error)
+            self.report.finish(self._in_order(), self.error)
+
+
+def _vms(count: int) -> str:
+    return f"{count} VM{'s' if count != 1 else ''}"
 
 
 def _check(item: pytest.Item) -> Check | None:
