@@ -20,7 +20,7 @@ from selftests.test_command_line import ROOT, run
 from selftests.winrm.helpers import ACCOUNT, windows
 
 try:
-    import xdist  # noqa: F401
+    import xdist
 except ImportError:
     xdist = None
 
