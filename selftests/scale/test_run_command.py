@@ -32,7 +32,10 @@ AZ = """#!/bin/sh
 printf '%s\\n' "$*" >> "$CALLS/calls"
 for word; do case $word in @*) cp "${word#@}" "$CALLS/body-$$" ;; esac; done
 case $* in
-  *virtualMachines/off/*) echo 'ERROR: Conflict({"error":{"code":"OperationNotAllowed","message":"Cannot modify extensions in the VM when the VM is not running."}})' >&2; exit 1 ;;
+  *virtualMachines/off/*)
+    printf 'ERROR: Conflict({"error":{"code":"OperationNotAllowed",' >&2
+    printf '"message":"Cannot modify extensions in the VM when the VM is not running."}})' >&2
+    exit 1 ;;
   *virtualMachines/late/*get* | *get*virtualMachines/late/*) state=TimedOut code=-1 ;;
   *) state=Succeeded code=0 ;;
 esac
