@@ -8,6 +8,7 @@ the few words that the workers' reports carry. Reports are written by the contro
 from __future__ import annotations
 
 import pickle
+import time
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 
 from backup_preflight.checks import Check, catalogue
 from backup_preflight.fleet import Deployment, Fleet
+from backup_preflight.protocol import Outcome, report_outcome
 from backup_preflight.report.message import render
 from backup_preflight.targets import Target
 from backup_preflight.verdict import Result, lost
@@ -71,7 +73,7 @@ class Told(pytest.Item):
         self.function = check.function if check else None
 
     def runtest(self) -> None:
-        """See ``Controller.pytest_runtest_call``."""
+        """See ``Controller``: it is reported, not run."""
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where the check stands, as pytest says it of a test that it has collected."""
@@ -251,7 +253,7 @@ class Controller:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """What a worker tells beside the results."""
         if found := getattr(report, "preflight_deployment", None):
-            self._deployments[report.preflight["target"]] = Deployment(**found)
+            self._deployments[report.preflight_done] = Deployment(**found)
         self._open.pop(getattr(report, "preflight_done", ""), None)
 
     @pytest.hookimpl(wrapper=True)
@@ -268,18 +270,13 @@ class Controller:
             raise
         for id_ in self._open:
             result = lost(id_, "its worker process ended before it came to this VM")
-            self._run(Told.from_parent(session, name=f"connection[{id_}]", nodeid=f"{CONNECTION}{id_}]", result=result))
+            self._tell(Told.from_parent(session, name=f"connection[{id_}]", nodeid=f"{CONNECTION}{id_}]", result=result))
         order = {id_: place for place, id_ in enumerate(self.run.session.targets)}
         fleet = Fleet(dict(sorted(self._deployments.items(), key=lambda each: order[each[0]])))
         for nodeid, check in self._fleet_checks.items():
             result = self.run.session.fleet_result(check, fleet)
-            self._run(Told.from_parent(session, name=check.function.__name__, nodeid=nodeid, result=result, check=check))
+            self._tell(Told.from_parent(session, name=check.function.__name__, nodeid=nodeid, result=result, check=check))
         return outcome
 
-    def _run(self, item: Told) -> None:
-        item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
-
-    def pytest_runtest_call(self, item: pytest.Item) -> None:
-        """The result of an item of the controller."""
-        if isinstance(item, Told):
-            self.run.end(item, item.result)
+    def _tell(self, item: Told) -> None:
+        report_outcome(item, Outcome(item.result), time.time())

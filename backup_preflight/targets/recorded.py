@@ -19,6 +19,7 @@ class RecordedTarget:
 
     id: str
     path: Path
+    system: str
     scheme: str = "recorded"
 
     def read(self) -> Recording:
@@ -42,22 +43,23 @@ def expand_recorded(spec: Spec) -> list[Spec]:
         files = [path]
     else:
         raise spec.entry.error("there is no such file or directory; name a recording or a directory of recordings")
-    labels = {file: _label(file) for file in files}
-    if bad := [str(label) for label in labels.values() if isinstance(label, NotARecording)]:
+    entries = [_entry(spec, file) for file in files]
+    if bad := [str(entry) for entry in entries if isinstance(entry, NotARecording)]:
         more = f" (and {len(bad) - _NAMED} more)" if len(bad) > _NAMED else ""
         raise NotARecording("; ".join(bad[:_NAMED]) + more)
-    return [replace(spec, name=str(file), label=str(label)) for file, label in labels.items()]
+    return [entry for entry in entries if isinstance(entry, Spec)]
 
 
-def _label(file: Path) -> str | NotARecording:
+def _entry(spec: Spec, file: Path) -> Spec | NotARecording:
     """The VM that the file says it is of, else the file's name; or what is wrong with the file."""
     try:
-        target = load(file).target
+        found = load(file)
+        target, system = found.target, found.system
     except NotRead as problem:
-        target = problem.target
+        target, system = problem.target, ""
     except NotARecording as error:
         return error
-    return target or file.name.removesuffix(SUFFIX)
+    return replace(spec, name=str(file), label=target or file.name.removesuffix(SUFFIX), system=system)
 
 
 def check_unique(specs: list[Spec]) -> None:
