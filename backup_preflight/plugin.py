@@ -236,8 +236,8 @@ class Run:
         if option.collectonly or (session.testsfailed and not option.continue_on_collection_errors):
             return None
         self.session.start(self.expected)
-        if getattr(option, "stepwise", False) or xdist.is_worker(self.config):
-            return None  # these count on the order of the items
+        if getattr(option, "stepwise", False) or xdist.is_worker(self.config) or xdist.is_controller(self.config):
+            return None  # these have an order of their own
         for item, following in self._turns(session.items):
             self.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if session.shouldfail:
