@@ -202,7 +202,7 @@ class Controller:
         if self._shares is None:
             targets, count = list(self.run.session.targets.values()), int(node.workerinput["workercount"])
             self._shares = [Share(targets[number::count], -(-self._forks // count)) for number in range(count)]
-        share = self._shares.pop(0)
+        share = self._shares.pop(0) if self._shares else Share([], self._forks)
         self._given[node.gateway.id] = share
         self.awaited.add(node.gateway.id)
         node.workerinput[_SHARE] = pickle.dumps(share)
@@ -239,8 +239,8 @@ class Controller:
         share = self._given.pop(node.gateway.id)
         if left is not None:
             share = replace(share, targets=[target for target in share.targets if target.id in left])
-        assert self._shares is not None
-        self._shares.append(share)
+        if share.targets and self._shares is not None:
+            self._shares.append(share)
 
     def pytest_handlecrashitem(self, report: pytest.TestReport) -> None:
         """The VM at which a worker died has a result that says so."""
