@@ -18,19 +18,22 @@ import pytest
 from backup_preflight.causes import Edition, find_error
 from backup_preflight.checks import PACKAGES, Check, catalogue, check_of, find_check
 from backup_preflight.errors import UsageError
+from backup_preflight.logs import LogCollection, Logs
 from backup_preflight.protocol import Connection, Outcome, report_outcome, target_of
 from backup_preflight.report import json_report, reference
 from backup_preflight.report.message import printable
 from backup_preflight.report.run_report import RunReport
 from backup_preflight.report.summary import Vm, exit_code
 from backup_preflight.report.terminal import TerminalReport
-from backup_preflight.session import SESSION, Session
+from backup_preflight.session import FLEET, SESSION, Session
 from backup_preflight.targets import PASSWORD_VARIABLE, Options, expand, register_backends
 from backup_preflight.targets.secret import Secret
 from backup_preflight.verdict import Result, Rules, Verdict
+from backup_preflight.waivers import Waivers, load_waivers
 
 _CATEGORIES = {
     Verdict.ADVICE.value: ("advice", "a", ("ADVICE", {"yellow": True})),
+    Verdict.WAIVED.value: ("waived", "w", ("WAIVED", {"cyan": True})),
     Verdict.UNDETERMINED.value: ("undetermined", "?", ("UNDETERMINED", {"purple": True})),
     Verdict.UNREACHABLE.value: ("unreachable", "U", ("UNREACHABLE", {"red": True})),
 }
@@ -44,10 +47,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--fail-on-advice", action="store_true", help="advice fails the run too")
     group.addoption("--allow-undetermined", action="store_true", help="exit 0 although something could not be seen")
+    group.addoption(
+        "--waivers", metavar="FILE", help="findings that are accepted until a day, as TOML; they are shown and do not fail the run"
+    )
     group.addoption("--error", metavar="TEXT", help="only the causes of this error: a code, or (part of) its heading, English or Korean")
     group.addoption("--list-errors", action="store_true", help="list the errors with their causes, and exit")
     group.addoption("--explain", nargs="?", const="", metavar="ID", help="explain a check (without ID: list them), and exit")
     group.addoption("--record", metavar="DIR", help="keep what was read of each VM, for recorded://DIR")
+    group.addoption("--collect-logs", metavar="DIR", help="fetch the agent's logs of VMs with findings, secrets masked")
     group.addoption("--json", metavar="FILE", help="write every result as JSON")
     group.addoption(
         "--storage-endpoint", action="append", default=[], metavar="HOST", help="a storage host the VMs shall reach; repeatable"
@@ -117,9 +124,12 @@ def _session(config: pytest.Config) -> Session:
     if option.forks < 1:
         raise UsageError(f"--forks={option.forks}: give a number of 1 or more")
     record = _directory("--record", Path(option.record)) if option.record else None
+    if option.collect_logs:
+        _directory("--collect-logs", Path(option.collect_logs))
     if option.json:
         _directory("--json", Path(option.json).parent)
-    return Session(targets, notes, rules, option.forks, record)
+    waivers = load_waivers(Path(option.waivers)) if option.waivers else Waivers()
+    return Session(targets, notes, rules, option.forks, record, waivers)
 
 
 def _password(*, ask: bool) -> Secret | None:
@@ -153,6 +163,9 @@ class Run:
         self.edition = session.rules.edition
         self.vms: dict[str, Vm] = {}
         self.expected: dict[str, int] = {}
+        logs, is_worker = config.option.collect_logs, hasattr(config, "workerinput")
+        self.logs = LogCollection(Path(logs), config.option.forks) if logs and not is_worker else None
+        self.fetched: dict[str, Logs] = {}
         self.started = datetime.now(timezone.utc)
         terminal = config.pluginmanager.get_plugin("terminalreporter")
         self.report = TerminalReport(terminal) if terminal else None
@@ -224,7 +237,7 @@ class Run:
         """Every item, VM by VM as they come in, and an item that is still to come: what pytest goes by when it ends fixtures."""
         groups = _by_target(items)
         others = groups.pop(None, [])
-        for id_ in self.session.finished(list(groups)):
+        for id_ in self.session.finished([id_ for id_ in groups if id_]):
             group = groups.pop(id_)
             after = next(iter(groups.values()), others)
             yield from zip(group, [*group[1:], after[0] if after else None], strict=True)
@@ -274,6 +287,8 @@ class Run:
         if result := _result(report):
             self.vms.setdefault(result.target, Vm(result.target)).add(result)
         done = self.vms.get(getattr(report, "preflight_done", ""))
+        if done and self.logs and _wants_logs(done):
+            self.logs.start(self.session.targets[done.id])
         if done and self.report and self.config.option.verbose <= 0:
             self.report.show(done)
 
@@ -292,6 +307,8 @@ class Run:
                 self.config.option.tbstyle = "no"
                 if self.report:
                     self.report.hush()
+        if self.logs:
+            self.fetched = self.logs.finish(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
         if not hasattr(self.config, "workerinput"):
             self._write(self._run_report(int(session.exitstatus)))
 
@@ -301,7 +318,17 @@ class Run:
         order = {id_: place for place, id_ in enumerate(self.session.targets)}
         vms = sorted(self.vms.values(), key=lambda vm: order.get(vm.id, len(order)))
         seconds = (datetime.now(timezone.utc) - self.started).total_seconds()
-        return RunReport(tuple(vms), self.edition, exit_code, self.started, seconds, self.error, tuple(self.session.notes))
+        return RunReport(
+            tuple(vms),
+            self.edition,
+            exit_code,
+            self.started,
+            seconds,
+            self.error,
+            tuple(self.session.notes),
+            self.session.waivers,
+            self.fetched,
+        )
 
     def _write(self, report: RunReport) -> None:
         """Every format that was asked for."""
@@ -329,6 +356,11 @@ def _by_target(items: list[pytest.Item]) -> dict[str | None, list[pytest.Item]]:
 def _result(report: pytest.TestReport) -> Result | None:
     found = getattr(report, "preflight", None)
     return Result.from_data(found) if isinstance(found, dict) else found
+
+
+def _wants_logs(vm: Vm) -> bool:
+    """Whether somebody will look into this VM: it could be read, and something was found."""
+    return vm.id != FLEET and not vm.of(Verdict.UNREACHABLE) and any(result.is_finding for result in vm.results)
 
 
 def _foreign_failures(session: pytest.Session, results: list[Result]) -> bool:

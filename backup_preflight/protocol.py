@@ -81,6 +81,6 @@ def _pytests_words(item: pytest.Item, outcome: Outcome) -> _Words:
         return "skipped", (str(item.path), (item.location[1] or 0) + 1, f"Skipped: {result.reason if result else outcome.skipped}"), []
     if result.verdict == Verdict.PASS.value:
         return "passed", None, []
-    if result.verdict == Verdict.ADVICE.value:
-        return "passed", None, [("advice", render(result))]
+    if result.verdict in {Verdict.ADVICE.value, Verdict.WAIVED.value}:
+        return "passed", None, [(f"Captured {result.verdict} call", render(result))]
     return "failed", render(result), []
