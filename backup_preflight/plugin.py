@@ -303,7 +303,6 @@ class Run:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """The exit code, and the JSON report."""
-        self.session.close()
         results = [result for vm in self.vms.values() for result in vm.results]
         if exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
             option = self.config.option
@@ -317,6 +316,7 @@ class Run:
                     self.report.hush()
         if self.logs:
             self.fetched = self.logs.finish(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
+        self.session.close()
         if not hasattr(self.config, "workerinput"):
             self._write(self._run_report(int(session.exitstatus)))
 

@@ -17,7 +17,7 @@ VMS = "10.77.0.0/16"
 DEAD = "10.78.0.0/16"
 """Packets to these are dropped in silence: black holes."""
 _CLIENT, _GATEWAY = "10.79.0.1", "10.79.0.2"
-_NEWNET = 0x40000000
+_NEWNS, _NEWNET = 0x00020000, 0x40000000
 _PACKET_FILTER = f"""
 table ip bench {{
   chain input {{ type filter hook input priority 0; ip daddr {DEAD} drop; }}
@@ -44,10 +44,11 @@ def dead(number: int) -> str:
 
 
 def isolate() -> None:
-    """Move this process into a network namespace of its own: the VMs' side. Raises OSError."""
+    """Move this process into namespaces of its own for network and mounts: the VMs' side. Raises OSError."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(_NEWNET):
+    if libc.unshare(_NEWNET | _NEWNS):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
     _ip("link set lo up")
     for addresses in (VMS, DEAD):
         _ip(f"route add local {addresses} dev lo")

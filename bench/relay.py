@@ -5,6 +5,7 @@ What ``tc netem delay`` does, on kernels without it: a TUN device at each end, a
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -50,7 +51,8 @@ def main(pid: str, delay: float) -> None:
         now = time.monotonic()
         while waiting and waiting[0][0] <= now:
             _, handle, packet = waiting.popleft()
-            os.write(handle, packet)
+            with contextlib.suppress(OSError):  # that end is not up yet
+                os.write(handle, packet)
 
 
 if __name__ == "__main__":

@@ -16,15 +16,24 @@ from selftests.sshd import generate_key
 
 @dataclass(frozen=True)
 class Vms:
-    """``config``: the client's ssh_config; ``collector``: what the VMs do when the collector comes, see ``describe``."""
+    """``config``: the client's ssh_config. The VMs run the real collector, until ``answer_after`` is called."""
 
     key: Path
     config: Path
     directory: Path
 
+    def answer_after(self, seconds: float, recording: Path) -> None:
+        """From now on be VMs with processors of their own: answer the collector with a recording, after that time."""
+        nonce = recording.read_bytes().partition(b" azure-backup-preflight")[0].rpartition(b"\n")[2]
+        (self.directory / "answer").write_bytes(recording.read_bytes().replace(nonce, b"@NONCE@"))
+        (self.directory / "seconds").write_text(str(seconds))
 
-# What a login runs. The collector is told from other commands by its command line. Modes: "real" runs it; "own-cpu" answers as a
-# VM with processors of its own does: after the time that the collector takes there, with what it printed there.
+    def run_the_collector(self) -> None:
+        """From now on run the real collector, all on this machine's processors."""
+        (self.directory / "seconds").unlink(missing_ok=True)
+
+
+# What a login runs. The collector is told from other commands by its command line.
 _TARGET = """#!/bin/sh
 case $SSH_ORIGINAL_COMMAND in
   'sh -s')
@@ -49,6 +58,7 @@ def vms() -> Iterator[Vms]:
     with tempfile.TemporaryDirectory(prefix="preflight-bench-") as name:
         directory = Path(name)
         directory.chmod(0o755)
+        _plain_root(directory)
         key, host_key = generate_key(directory / "id_ed25519"), generate_key(directory / "host_ed25519")
         (directory / "discard").symlink_to("/dev/null")
         target = directory / "target"
@@ -73,3 +83,12 @@ def vms() -> Iterator[Vms]:
         finally:
             process.terminate()
             process.wait()
+
+
+def _plain_root(directory: Path) -> None:
+    """In this process' own mount namespace root has no start-up files and the smallest shell, whatever this machine's has."""
+    accounts = directory / "passwd"
+    lines = Path("/etc/passwd").read_text().splitlines()
+    lines = [f"root:x:0:0:root:{directory}:/bin/sh" if line.startswith("root:") else line for line in lines]
+    accounts.write_text("\n".join(lines) + "\n")
+    subprocess.run(["mount", "--bind", accounts, "/etc/passwd"], check=True)
