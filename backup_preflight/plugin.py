@@ -234,7 +234,8 @@ class Run:
         if getattr(option, "stepwise", False) or hasattr(self.config, "workerinput"):
             return None  # these count on the order of the items
         for item, following in self._turns(session.items):
-            self.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if not self.pytest_runtest_protocol(item):  # asked first, without those who would wrap the hook
+                self.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if session.shouldfail:
                 raise session.Failed(session.shouldfail)
             if session.shouldstop:
