@@ -246,7 +246,7 @@ class Run:
         """Every item, VM by VM as they come in, and an item that is still to come: what pytest goes by when it ends fixtures."""
         groups = _by_target(items)
         others = groups.pop(None, [])
-        for id_ in self.session.finished([id_ for id_ in groups if id_]):
+        for id_ in self.session.finished([id_ for id_ in groups if id_ is not None]):
             group = groups.pop(id_)
             after = next(iter(groups.values()), others)
             yield from zip(group, [*group[1:], after[0] if after else None], strict=True)

@@ -95,5 +95,5 @@ def _pytests_words(item: pytest.Item, outcome: Outcome) -> _Words:
     if result.verdict == Verdict.PASS.value:
         return "passed", None, []
     if result.verdict in {Verdict.ADVICE.value, Verdict.WAIVED.value}:
-        return "passed", None, [(f"Captured {result.verdict} call", render(result))]
+        return "passed", None, [(result.verdict, render(result))]
     return "failed", render(result), []
