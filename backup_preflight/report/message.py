@@ -51,6 +51,7 @@ def parts(result: Result) -> list[Part]:
         _part("Wanted", result.wanted),
         _part("Fix", result.fix, *result.commands),
         _part("Remedy", result.remedy),
+        _part("Waived", result.waived),
         _part("See", "", result.link, f"(page of {result.page_date})" if result.link else ""),
     ]
     return [part for part in found if part.prose or part.verbatim]
