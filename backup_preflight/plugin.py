@@ -5,6 +5,8 @@ Installed, it is loaded into every pytest run, so it acts only on its own checks
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import getpass
 import os
 import time
@@ -21,10 +23,12 @@ from backup_preflight.collect.forks import FORKS, forks
 from backup_preflight.errors import UsageError
 from backup_preflight.logs import LogCollection, Logs
 from backup_preflight.protocol import Connection, Outcome, report_outcome, target_of
-from backup_preflight.report import json_report, reference
-from backup_preflight.report.message import printable
+from backup_preflight.report import json_report, junit, reference
+from backup_preflight.report.annotations import pipeline_lines
+from backup_preflight.report.message import one_line
+from backup_preflight.report.progress import ProgressLine
 from backup_preflight.report.run_report import RunReport
-from backup_preflight.report.summary import Vm, exit_code
+from backup_preflight.report.summary import Vm, exit_code, file_order
 from backup_preflight.report.terminal import TerminalReport
 from backup_preflight.session import FLEET, SESSION, Session
 from backup_preflight.targets import PASSWORD_VARIABLE, Options, expand, register_backends
@@ -170,8 +174,13 @@ class Run:
         self.fetched: dict[str, Logs] = {}
         self.started = datetime.now(timezone.utc)
         terminal = config.pluginmanager.get_plugin("terminalreporter")
-        self.report = TerminalReport(terminal) if terminal else None
-        if terminal and config.option.verbose <= 0:
+        self.report = TerminalReport(terminal, len(session.targets), verbose=config.option.verbose > 0) if terminal else None
+        self.junit = junit.keep_ours_out(config)
+        self.progress: ProgressLine | None = None
+        if self.report and self.report.screen.is_terminal and config.option.verbose >= 0:
+            self.progress = ProgressLine(self.report.screen)
+            session.on_wait(self.progress.show)
+        if terminal and config.option.verbose <= 1:
             terminal.showfspath = False
 
     def pytest_report_header(self) -> list[str]:
@@ -180,7 +189,7 @@ class Run:
         edition = self.edition.value
         return [
             f"azure backup preflight: {count} VM{'s' if count != 1 else ''}, edition {edition}; reads only, changes nothing",
-            *(f"note: {printable(note)}" for note in self.session.notes),
+            *(f"note: {one_line(note)}" for note in self.session.notes),
         ]
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -247,6 +256,8 @@ class Run:
         groups = _by_target(items)
         others = groups.pop(None, [])
         for id_ in self.session.finished([id_ for id_ in groups if id_ is not None]):
+            if self.progress:
+                self.progress.clear()
             group = groups.pop(id_)
             after = next(iter(groups.values()), others)
             yield from zip(group, [*group[1:], after[0] if after else None], strict=True)
@@ -284,12 +295,12 @@ class Run:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, Any] | None:
-        """Advice and undetermined are counted under their own names; only -v shows each test."""
+        """Advice and undetermined are counted under their own names; only -vv shows each test."""
         if (result := _result(report)) is None:
-            silent = getattr(report, "preflight_check", False) and report.skipped and self.config.option.verbose <= 0
+            silent = getattr(report, "preflight_check", False) and report.skipped and self.config.option.verbose <= 1
             return ("skipped", "", "") if silent else None
         category, letter, word = _CATEGORIES.get(result.verdict, (report.outcome, "", report.outcome.upper()))
-        return (category, letter, word) if self.config.option.verbose > 0 else (category, "", "")
+        return (category, letter, word) if self.config.option.verbose > 1 else (category, "", "")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the result in, and show a VM as soon as its last one is there."""
@@ -298,12 +309,13 @@ class Run:
         done = self.vms.get(getattr(report, "preflight_done", ""))
         if done and self.logs and _wants_logs(done):
             self.logs.start(self.session.targets[done.id])
-        if done and self.report and self.config.option.verbose <= 0:
-            self.report.show(done)
+        if done and self.report:
+            self._sort(done)
+            self.report.done(done)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """The exit code, and the JSON report."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Iterator[None]:
+        """The exit code, and the reports: around what pytest and the other plugins write at the end."""
         results = [result for vm in self.vms.values() for result in vm.results]
         if exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
             option = self.config.option
@@ -318,37 +330,76 @@ class Run:
         if self.logs:
             self.fetched = self.logs.finish(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
         self.session.close()
-        if not hasattr(self.config, "workerinput"):
-            self._write(self._run_report(int(session.exitstatus)))
+        if hasattr(self.config, "workerinput"):
+            return (yield)
+        self.outcome = self._run_report(int(session.exitstatus))
+        outcome = yield
+        problems = self._write(self.outcome)
+        if problems:
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        if self.report and self.vms and not self.config.option.collectonly:
+            self.report.close(self.outcome, problems)
+        return outcome
 
     def _run_report(self, exit_code: int) -> RunReport:
         for target in self.session.targets:
             self.vms.setdefault(target, Vm(target))  # an interrupted run has not come to every VM
         order = {id_: place for place, id_ in enumerate(self.session.targets)}
         vms = sorted(self.vms.values(), key=lambda vm: order.get(vm.id, len(order)))
-        seconds = (datetime.now(timezone.utc) - self.started).total_seconds()
+        for vm in vms:
+            self._sort(vm)
+        option = self.config.option
         return RunReport(
-            tuple(vms),
-            self.edition,
-            exit_code,
-            self.started,
-            seconds,
-            self.error,
-            tuple(self.session.notes),
-            self.session.waivers,
-            self.fetched,
+            vms=tuple(vms),
+            edition=self.edition,
+            exit_code=exit_code,
+            started=self.started,
+            seconds=(datetime.now(timezone.utc) - self.started).total_seconds(),
+            error=self.error,
+            notes=tuple(self.session.notes),
+            waivers=self.session.waivers,
+            logs=self.fetched,
+            strict=option.fail_on_advice,
+            allow_undetermined=option.allow_undetermined,
         )
 
-    def _write(self, report: RunReport) -> None:
-        """Every format that was asked for."""
-        if self.config.option.json:
-            json_report.write(Path(self.config.option.json), report)
+    def _sort(self, vm: Vm) -> None:
+        """Put the results in one order, in whatever they came: that of the error's causes, else as the checks stand in the files."""
+        vm.results.sort(key=lambda result: self._order.get(result.check, -1))
+
+    @functools.cached_property
+    def _order(self) -> dict[str, int]:
+        return self._steps() or file_order()
+
+    def _write(self, report: RunReport) -> list[str]:
+        """Every format that was asked for. What could not be written, and why."""
+        problems: list[str] = []
+        if target := self.config.option.json:
+            with _noted(f"--json={target}", problems):
+                json_report.write(Path(target), report)
+        if self.junit:
+            with _noted(f"--junitxml={self.junit}", problems):
+                junit.add_suites(self.junit, report)
+        if self.report:
+            with _noted("the pipeline's summary", problems):
+                for line in pipeline_lines(report):
+                    self.report.screen.command(line)
+        return problems
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_terminal_summary(self, exitstatus: int) -> None:
-        """The closing table."""
-        if self.report and self.vms:
-            self.report.finish(self._run_report(int(exitstatus)))
+    def pytest_terminal_summary(self) -> None:
+        """What the findings come to."""
+        if self.report and self.vms and not self.config.option.collectonly:
+            self.report.finish(self.outcome)
+
+
+@contextlib.contextmanager
+def _noted(name: str, problems: list[str]) -> Iterator[None]:
+    """What cannot be written does not keep the other reports from being written."""
+    try:
+        yield
+    except OSError as error:
+        problems.append(f"{name} could not be written: {error.strerror}")
 
 
 def _takes_every_vm(config: pytest.Config) -> bool:

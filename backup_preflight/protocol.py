@@ -53,7 +53,8 @@ def report_outcome(item: pytest.Item, outcome: Outcome, started: float) -> None:
     ``started``: seconds since 1970.
     """
     nodeid, location, hook = item.nodeid, _location(item), item.config.hook
-    hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
+    if item.config.option.verbose > 1:  # else pytest would begin a line for each item
+        hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
     result = outcome.result
     how, longrepr, sections = _pytests_words(item, outcome)
     now = time.time()
@@ -62,9 +63,9 @@ def report_outcome(item: pytest.Item, outcome: Outcome, started: float) -> None:
     if result:
         # Plain data for other processes only: most reports stay in this one.
         call.preflight = result.as_data() if hasattr(item.config, "workerinput") else result  # type: ignore[attr-defined]
-        call.user_properties = [("check", result.check), ("verdict", result.verdict), ("causes", " ".join(result.causes))]
     hook.pytest_runtest_logreport(report=call)
     end = pytest.TestReport(nodeid, location, {}, "passed", None, "teardown", start=now, stop=now)
+    end.preflight_check = True  # type: ignore[attr-defined]
     if outcome.done:
         end.preflight_done = outcome.done  # type: ignore[attr-defined]
     hook.pytest_runtest_logreport(report=end)
