@@ -13,17 +13,12 @@ from backup_preflight.verdict import Rules, cause_line
 def explain(check: Check) -> str:
     """One check in full."""
     levels = ", ".join(f"{level.value} ({edition.value})" for edition, level in check.levels.items())
-    privileged = {"linux": "root (or --sudo)", "windows": "an administrator"}.get(check.system, "root (or --sudo), an administrator")
-    privilege = privileged if check.root else "any user"
-    needs = {Needs.BOOTED: "a booted guest", Needs.AZURE: "a booted guest on Azure", Needs.NOTHING: "an image or a booted guest"}[
-        check.needs
-    ]
     parts = [
         ("Wanted", check.title),
         ("Cause", "\n".join(cause_line(cause, Rules(Edition.CURRENT)) for cause in check.causes)),
         ("Level", levels),
         ("Reads", check.reads),
-        ("Needs", f"{needs}; {privilege}"),
+        ("Needs", f"{needs(check)}; {privilege(check)}"),
         ("Fix", check.fix),
         ("After", ", ".join(check.after)),
         ("See", "\n".join(f"{page.url} (page of {page.date})" for page in map(check.source, (Edition.CURRENT, Edition.Y2017)))),
@@ -33,6 +28,20 @@ def explain(check: Check) -> str:
         if content:
             lines += _labelled(label, content)
     return "\n".join(lines)
+
+
+def needs(check: Check) -> str:
+    """What the guest has to be."""
+    return {Needs.BOOTED: "a booted guest", Needs.AZURE: "a booted guest on Azure", Needs.NOTHING: "an image or a booted guest"}[
+        check.needs
+    ]
+
+
+def privilege(check: Check) -> str:
+    """Who can tell."""
+    if not check.root:
+        return "any user"
+    return {"linux": "root (or --sudo)", "windows": "an administrator"}.get(check.system, "root (or --sudo), an administrator")
 
 
 def list_checks() -> str:
