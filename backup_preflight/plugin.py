@@ -5,19 +5,25 @@ Installed, it is loaded into every pytest run, so it acts only on its own checks
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import getpass
 import os
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 from backup_preflight.causes import Edition, find_error
 from backup_preflight.checks import PACKAGES, Check, catalogue, check_of, find_check
 from backup_preflight.errors import UsageError
-from backup_preflight.report import json_report, reference
-from backup_preflight.report.message import printable, render
+from backup_preflight.report import json_report, junit, reference
+from backup_preflight.report.annotations import pipeline_lines
+from backup_preflight.report.message import one_line, render
+from backup_preflight.report.progress import ProgressLine
 from backup_preflight.report.run_report import RunReport
 from backup_preflight.report.summary import Vm, exit_code
 from backup_preflight.report.terminal import TerminalReport
@@ -168,8 +174,13 @@ class Run:
         self.expected: dict[str, int] = {}
         self.started = datetime.now(timezone.utc)
         terminal = config.pluginmanager.get_plugin("terminalreporter")
-        self.report = TerminalReport(terminal) if terminal else None
-        if terminal and config.option.verbose <= 0:
+        self.report = TerminalReport(terminal, len(session.targets), verbose=config.option.verbose > 0) if terminal else None
+        self.junit = junit.keep_ours_out(config)
+        self.progress: ProgressLine | None = None
+        if self.report and self.report.screen.is_terminal and config.option.verbose >= 0:
+            self.progress = ProgressLine(self.report.screen)
+            session.on_wait(self.progress.show)
+        if terminal and config.option.verbose <= 1:
             terminal.showfspath = False
 
     def pytest_report_header(self) -> list[str]:
@@ -178,7 +189,7 @@ class Run:
         edition = self.edition.value
         return [
             f"azure backup preflight: {count} VM{'s' if count != 1 else ''}, edition {edition}; reads only, changes nothing",
-            *(f"note: {printable(note)}" for note in self.session.notes),
+            *(f"note: {one_line(note)}" for note in self.session.notes),
         ]
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -220,6 +231,20 @@ class Run:
             self.session.start(list(self.expected))
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Wait for a VM here, where nothing is captured, so that the progress can be seen; and write no line for each test."""
+        if isinstance(item, Connection):
+            self.session.is_readable(item.target)
+            if self.progress:
+                self.progress.clear()
+        elif _check(item) is None:
+            return None
+        if self.config.option.verbose > 1:
+            return None
+        runtestprotocol(item, nextitem=nextitem)
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """A VM that could not be read has said so once; its checks are skipped."""
         id_ = _target(item)
@@ -256,17 +281,16 @@ class Run:
         report.preflight_check = isinstance(item, Connection) or _check(item) is not None
         if call.when == "call" and (result := item.stash.get(RESULT, None)):
             report.preflight = result.as_data()
-            report.user_properties += [("check", result.check), ("verdict", result.verdict), ("causes", " ".join(result.causes))]
         return report
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, Any] | None:
-        """Advice and undetermined are counted under their own names; only -v shows each test."""
+        """Advice and undetermined are counted under their own names; only -vv shows each test."""
         if (result := _result(report)) is None:
-            silent = getattr(report, "preflight_check", False) and report.skipped and self.config.option.verbose <= 0
+            silent = getattr(report, "preflight_check", False) and report.skipped and self.config.option.verbose <= 1
             return ("skipped", "", "") if silent else None
         category, letter, word = _CATEGORIES.get(result.verdict, (report.outcome, "", report.outcome.upper()))
-        return (category, letter, word) if self.config.option.verbose > 0 else (category, "", "")
+        return (category, letter, word) if self.config.option.verbose > 1 else (category, "", "")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the result in, and show a VM as soon as its last one is there."""
@@ -275,12 +299,13 @@ class Run:
         vm = self.vms.setdefault(result.target, Vm(result.target))
         vm.add(result)
         self.expected[vm.id] = self.expected.get(vm.id, 0) - 1
-        if self.report and self.expected[vm.id] == 0 and self.config.option.verbose <= 0:
-            self.report.show(vm)
+        if self.report and self.expected[vm.id] == 0:
+            self._sort(vm)
+            self.report.done(vm)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """The exit code, and the JSON report."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Iterator[None]:
+        """The exit code, and the reports: around what pytest and the other plugins write at the end."""
         self.session.close()
         results = [result for vm in self.vms.values() for result in vm.results]
         if exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
@@ -293,27 +318,80 @@ class Run:
                 self.config.option.tbstyle = "no"
                 if self.report:
                     self.report.hush()
-        if not hasattr(self.config, "workerinput"):
-            self._write(self._run_report(int(session.exitstatus)))
+        if hasattr(self.config, "workerinput"):
+            return (yield)
+        self.outcome = self._run_report(int(session.exitstatus))
+        outcome = yield
+        problems = self._write(self.outcome)
+        if problems:
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        if self.report and self.vms and not self.config.option.collectonly:
+            self.report.close(self.outcome, problems)
+        return outcome
 
     def _run_report(self, exit_code: int) -> RunReport:
         for target in self.session.targets:
             self.vms.setdefault(target, Vm(target))  # an interrupted run has not come to every VM
         order = {id_: place for place, id_ in enumerate(self.session.targets)}
         vms = sorted(self.vms.values(), key=lambda vm: order.get(vm.id, len(order)))
-        seconds = (datetime.now(timezone.utc) - self.started).total_seconds()
-        return RunReport(tuple(vms), self.edition, exit_code, self.started, seconds, self.error, tuple(self.session.notes))
+        for vm in vms:
+            self._sort(vm)
+        option = self.config.option
+        return RunReport(
+            vms=tuple(vms),
+            edition=self.edition,
+            exit_code=exit_code,
+            started=self.started,
+            seconds=(datetime.now(timezone.utc) - self.started).total_seconds(),
+            error=self.error,
+            notes=tuple(self.session.notes),
+            strict=option.fail_on_advice,
+            allow_undetermined=option.allow_undetermined,
+        )
 
-    def _write(self, report: RunReport) -> None:
-        """Every format that was asked for."""
-        if self.config.option.json:
-            json_report.write(Path(self.config.option.json), report)
+    def _sort(self, vm: Vm) -> None:
+        """Put the results in one order, in whatever they came: that of the error's causes, else as the checks stand in the files."""
+        vm.results.sort(key=lambda result: self._order.get(result.check, -1))
+
+    @functools.cached_property
+    def _order(self) -> dict[str, int]:
+        return self._steps() or {check.id: place for place, check in enumerate(sorted(catalogue().values(), key=_place))}
+
+    def _write(self, report: RunReport) -> list[str]:
+        """Every format that was asked for. What could not be written, and why."""
+        problems: list[str] = []
+        if target := self.config.option.json:
+            with _noted(f"--json={target}", problems):
+                json_report.write(Path(target), report)
+        if self.junit:
+            with _noted(f"--junitxml={self.junit}", problems):
+                junit.add_suites(self.junit, report)
+        if self.report:
+            with _noted("the pipeline's summary", problems):
+                for line in pipeline_lines(report):
+                    self.report.screen.command(line)
+        return problems
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_terminal_summary(self, exitstatus: int) -> None:
-        """The closing table."""
-        if self.report and self.vms:
-            self.report.finish(self._run_report(int(exitstatus)))
+    def pytest_terminal_summary(self) -> None:
+        """What the findings come to."""
+        if self.report and self.vms and not self.config.option.collectonly:
+            self.report.finish(self.outcome)
+
+
+@contextlib.contextmanager
+def _noted(name: str, problems: list[str]) -> Iterator[None]:
+    """What cannot be written does not keep the other reports from being written."""
+    try:
+        yield
+    except OSError as error:
+        problems.append(f"{name} could not be written: {error.strerror}")
+
+
+def _place(check: Check) -> tuple[bool, str, int]:
+    """Sorts checks as they stand in the files, those of both systems last."""
+    module = check.function.__module__
+    return not check.system, module, check.function.__code__.co_firstlineno
 
 
 def _check(item: pytest.Item) -> Check | None:

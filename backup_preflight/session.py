@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from backup_preflight.checks import Check
-from backup_preflight.collect.gather import Gathering
+from backup_preflight.collect.gather import Gathering, Progress
 from backup_preflight.errors import ConnectionProblem
 from backup_preflight.facts.vm import Facts, facts_of
 from backup_preflight.fleet import Fleet
@@ -31,6 +32,10 @@ class Session:
     def start(self, ids: list[str]) -> None:
         """Begin to read these VMs, in this order."""
         self._gathering.start(ids)
+
+    def on_wait(self, show: Callable[[Progress], None]) -> None:
+        """Have the progress shown again and again while somebody waits for a VM."""
+        self._gathering.on_wait = show
 
     def close(self) -> None:
         """Stop reading."""

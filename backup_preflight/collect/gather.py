@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
 
 from backup_preflight import recording
@@ -12,6 +13,23 @@ from backup_preflight.recording import NotARecording, Recording
 from backup_preflight.targets import Target
 
 Outcome = Recording | ConnectionProblem
+_TICK = 0.5
+"""Seconds between two calls of ``on_wait``."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How many VMs this run reads, how many of them are being read, have been, and could not be."""
+
+    total: int
+    under_way: int
+    read: int
+    failed: int
+
+    @property
+    def done(self) -> int:
+        """VMs that nobody waits for any more."""
+        return self.read + self.failed
 
 
 class Gathering:
@@ -22,6 +40,8 @@ class Gathering:
         self._pool = ThreadPoolExecutor(max_workers=forks, thread_name_prefix="read")
         self._futures: dict[str, Future[Outcome]] = {}
         self._record = record
+        self.on_wait: Callable[[Progress], None] = lambda _: None
+        """Called again and again while somebody waits for a VM, in the thread that waits."""
 
     def start(self, ids: Iterable[str]) -> None:
         """Begin to read these VMs."""
@@ -32,7 +52,17 @@ class Gathering:
     def outcome(self, id_: str) -> Outcome:
         """The recording of a VM, or why there is none; waits for it."""
         self.start([id_])
-        return self._futures[id_].result()
+        future = self._futures[id_]
+        while not wait([future], _TICK).done:
+            self.on_wait(self.progress())
+        return future.result()
+
+    def progress(self) -> Progress:
+        """How far the reading is."""
+        futures = list(self._futures.values())
+        done = [future.result() for future in futures if future.done()]
+        failed = sum(isinstance(outcome, ConnectionProblem) for outcome in done)
+        return Progress(len(futures), sum(future.running() for future in futures), len(done) - failed, failed)
 
     def close(self) -> None:
         """Begin no further VM; those under way end at their own deadline."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from backup_preflight import __version__
 from backup_preflight.causes import CAUSES, BackupError, Cause, Edition
-from backup_preflight.report.summary import ORDER, Vm
+from backup_preflight.report.summary import ORDER, Vm, gates
 from backup_preflight.session import FLEET
 from backup_preflight.verdict import Result, Verdict
 
@@ -30,7 +30,10 @@ class Group:
 
 @dataclass(frozen=True)
 class RunReport:
-    """What a run has come to. ``vms`` in the order of --hosts, what concerns all of them last; ``seconds`` is its length."""
+    """What a run has come to. ``vms`` in the order of --hosts, what concerns all of them last; ``seconds`` is its length.
+
+    ``strict``: advice fails the run. ``allow_undetermined``: what could not be seen does not.
+    """
 
     vms: tuple[Vm, ...]
     edition: Edition
@@ -39,12 +42,28 @@ class RunReport:
     seconds: float
     error: BackupError | None = None
     notes: tuple[str, ...] = ()
+    strict: bool = False
+    allow_undetermined: bool = False
     suite: str = field(default=__version__)
 
     @property
     def machines(self) -> list[Vm]:
         """The VMs themselves."""
         return [vm for vm in self.vms if vm.id != FLEET]
+
+    @property
+    def worst_first(self) -> list[Vm]:
+        """The VMs, those with the worst findings first; equals in the order of the run."""
+        return sorted(self.machines, key=lambda vm: vm.badness)
+
+    @property
+    def is_big(self) -> bool:
+        """Whether these are more VMs than somebody reads one by one."""
+        return is_big(len(self.machines))
+
+    def gates(self, result: Result) -> bool:
+        """Whether this result alone keeps the run from exit code 0."""
+        return gates(result, strict=self.strict, allow_undetermined=self.allow_undetermined)
 
     def groups(self) -> list[Group]:
         """Findings of all VMs, the same ones together: the worst verdict first, then what most VMs have."""
@@ -56,6 +75,10 @@ class RunReport:
         groups = [Group(check, Verdict(verdict), problem, tuple(results)) for (verdict, check, problem), results in found.items()]
         return sorted(groups, key=lambda group: (ORDER.index(group.verdict), -len(group.results)))
 
+    def unseen(self) -> dict[str, tuple[Result, ...]]:
+        """Remedy → what could not be seen on any VM and that remedy would show: one thing often helps many points."""
+        return by_remedy(result for vm in self.vms for result in vm.results)
+
     def causes(self) -> list[Cause]:
         """The documented causes that some VM has a finding for, in the documents' order: the columns of the table VM x cause."""
         used = {cause for vm in self.vms for result in vm.results if result.is_finding for cause in result.causes[:1]}
@@ -65,21 +88,41 @@ class RunReport:
     def sentence(self) -> str:
         """What the run has come to, for somebody in a hurry."""
         vms = self.machines
-        sick = sum(bool(vm.of(Verdict.FAIL)) for vm in vms)
+        sick = [vm for vm in vms if vm.of(Verdict.FAIL)]
         unknown = sum(vm.is_open and not vm.of(Verdict.FAIL) for vm in vms)
+        together = [result for vm in self.vms if vm.id == FLEET for result in vm.of(Verdict.FAIL)]
         total = f"{len(vms)} VM{'s' if len(vms) != 1 else ''}"
-        if sick and len(vms) == 1:
-            return f"{vms[0].id} is not ready for Azure Backup: {len(vms[0].of(Verdict.FAIL))} to mend."
         if sick:
-            worst = max(vms, key=lambda vm: len(vm.of(Verdict.FAIL)))
             tail = f"; {unknown} more could not be judged" if unknown else ""
-            return f"{sick} of {total} not ready for Azure Backup; start with {worst.id}{tail}."
+            return f"{self._not_ready(sick, total)}{tail}."
+        if together:
+            return f"No VM fails by itself, but {together[0].headline}."
         if unknown:
             return f"No failure seen, but {unknown} of {total} could not be judged in full: see the remedies above."
         if not all(vm.is_complete for vm in vms):
             least = min(vms, key=lambda vm: len(vm.results) / vm.every)
             return f"No failure seen on {total} in the {len(least.results)} of {least.every} points that this run has looked at."
         return f"{'All ' if len(vms) != 1 else ''}{total} ready for Azure Backup, as far as a guest can tell."
+
+    def _not_ready(self, sick: list[Vm], total: str) -> str:
+        """Where to begin: with the worst VM, or, where they are many, with what most of them have."""
+        worst = min(sick, key=lambda vm: -len(vm.of(Verdict.FAIL)))
+        if len(self.machines) == 1:
+            first = worst.of(Verdict.FAIL)[0]
+            return f"{worst.id} is not ready for Azure Backup: {len(worst.of(Verdict.FAIL))} to mend; start with {first.check}"
+        verb = "is" if len(sick) == 1 else "are"
+        if self.is_big and len(sick) > 1:
+            group = next(group for group in self.groups() if group.verdict is Verdict.FAIL)
+            return (
+                f"{len(sick)} of {total} {verb} not ready for Azure Backup; "
+                f"start with {group.check}, which {len(group.results)} of them have: {group.problem}"
+            )
+        return f"{len(sick)} of {total} {verb} not ready for Azure Backup; start with {worst.id}"
+
+
+def is_big(vms: int) -> bool:
+    """Whether so many VMs are more than somebody reads one by one."""
+    return vms > 40
 
 
 def by_cause(vm: Vm) -> Mapping[str, list[Result]]:
@@ -89,3 +132,30 @@ def by_cause(vm: Vm) -> Mapping[str, list[Result]]:
         for cause in result.causes[:1]:
             found.setdefault(cause, []).append(result)
     return found
+
+
+def by_remedy(results: Iterable[Result]) -> dict[str, tuple[Result, ...]]:
+    """Remedy → the undetermined results that it would help."""
+    found: dict[str, list[Result]] = {}
+    for result in results:
+        if result.verdict == Verdict.UNDETERMINED.value:
+            found.setdefault(result.remedy, []).append(result)
+    return {remedy: tuple(same) for remedy, same in found.items()}
+
+
+def headline(unseen: Iterable[Result]) -> str:
+    """How much could not be seen, on how many VMs."""
+    checks, targets = zip(*((result.check, result.target) for result in unseen), strict=True)
+    points = len(set(checks))
+    return f"{points} point{'s' if points != 1 else ''} could not be seen: {vms(set(targets))}"
+
+
+def vms(targets: Collection[str]) -> str:
+    """So many VMs, in words."""
+    return f"{len(targets)} VM{'s' if len(targets) != 1 else ''}"
+
+
+def named(targets: Sequence[str], most: int) -> str:
+    """The VMs by name; of very many the first ones."""
+    more = f" and {len(targets) - most} more" if len(targets) > most else ""
+    return ", ".join(targets[:most]) + more
