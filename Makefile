@@ -28,8 +28,9 @@ lint: $(INSTALLED) ## format, style, types, shell, PowerShell
 	$(BIN)/shellcheck -s sh $(SCRIPTS)
 	$(BIN)/python -m selftests.powershell backup_preflight/collect/windows.ps1
 
-docs: $(INSTALLED) ## make docs/catalogue.md anew, of the checks' own records
+docs: $(INSTALLED) ## make docs/catalogue.md anew, of the checks' own records, and put new texts into the files of translations
 	$(BIN)/python -m backup_preflight.report.catalogue docs/catalogue.md
+	$(BIN)/python -m selftests.lang.texts
 
 prove: $(INSTALLED) ## break real guests in every way and see that the suite names it and mends it (root on Linux; writes docs/proof.md)
 	$(LAB) prove $(FAULTS)

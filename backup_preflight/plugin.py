@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
+from backup_preflight import lang
 from backup_preflight.causes import Edition, find_error
 from backup_preflight.checks import PACKAGES, Check, catalogue, check_of, find_check
 from backup_preflight.errors import UsageError
+from backup_preflight.lang import LANGUAGES
 from backup_preflight.report import json_report, junit, reference
 from backup_preflight.report.annotations import pipeline_lines
 from backup_preflight.report.message import one_line, render
@@ -46,6 +48,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--edition", choices=[edition.value for edition in Edition], default="current", help="judge by the 2017 page or today's"
     )
+    group.addoption(
+        "--lang", choices=LANGUAGES, default="en", help="language of the findings and reports (default en); the locale does not count"
+    )
     group.addoption("--fail-on-advice", action="store_true", help="advice fails the run too")
     group.addoption("--allow-undetermined", action="store_true", help="exit 0 although something could not be seen")
     group.addoption("--error", metavar="TEXT", help="only the causes of this error: a code, or (part of) its heading, English or Korean")
@@ -63,6 +68,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """``--explain`` and ``--list-errors`` need no VM."""
+    lang.use(config.option.lang)
     try:
         if config.option.explain is not None:
             text = reference.explain(find_check(config.option.explain)) if config.option.explain else reference.list_checks()
@@ -81,6 +87,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Take the targets apart before any work, so that bad input is one line. Raises pytest.UsageError."""
     if config.option.help or config.option.version or not _ours(config):
         return
+    lang.use(config.option.lang)
     try:
         session = _session(config)
     except UsageError as problem:

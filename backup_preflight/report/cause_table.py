@@ -6,8 +6,9 @@ from collections import Counter
 
 from backup_preflight.report.message import one_line
 from backup_preflight.report.run_report import RunReport, by_cause
-from backup_preflight.report.screen import Screen, columns, padded
+from backup_preflight.report.screen import Screen
 from backup_preflight.report.summary import ORDER, Vm
+from backup_preflight.report.width import columns, padded
 from backup_preflight.verdict import Result, Verdict
 
 _MARKS = {Verdict.FAIL: "FAIL", Verdict.UNDETERMINED: "?", Verdict.CRASH: "bug"}

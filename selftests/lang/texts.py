@@ -16,16 +16,20 @@ from types import ModuleType
 import polib
 
 from backup_preflight.causes import ERRORS
-from backup_preflight.checks import PACKAGES, Needs, catalogue
+from backup_preflight.checks import PACKAGES, Level, Needs, catalogue
 from backup_preflight.errors import Problem
 from backup_preflight.lang import LANGUAGES, catalogue_path
+from backup_preflight.verdict import Verdict
 
 _ROOT = Path(__file__).parents[2]
-_CALLS = {"tr": 1, "trn": 2, "mark": 1, "sentences": 99, "not_applicable": 1}
+_CALLS = {"tr": 1, "trn": 2, "mark": 1, "sentences": 99, "not_applicable": 1, "Part": 1, "_part": 1}
 """Function → how many of its first arguments are texts."""
 
 _KEYWORDS = {"fix", "problem", "remedy"}
 """Arguments, and names of variables, whose texts are translated where the finding is made."""
+
+_REMEDIED = {"ConnectionProblem", "NotObserved"}
+"""Their third argument is a remedy."""
 
 Text = tuple[str, str]
 """A text, and its plural where it has one."""
@@ -36,7 +40,7 @@ def texts() -> dict[Text, str]:
     found: dict[Text, str] = {}
     for check in catalogue().values():
         where = check.function.__module__.replace(".", "/") + ".py"
-        for text in (check.title, check.problem, check.fix):
+        for text in (check.title, check.problem, check.fix, check.reads):
             found.setdefault((text, ""), where)
     for module in _modules():
         where = str(Path(module.__file__ or "").relative_to(_ROOT))
@@ -46,6 +50,8 @@ def texts() -> dict[Text, str]:
         ((error.portal for error in ERRORS), "backup_preflight/causes.py"),
         ((need.value for need in Needs), "backup_preflight/checks.py"),
         ((problem.value for problem in Problem), "backup_preflight/errors.py"),
+        ((level.value for level in Level), "backup_preflight/checks.py"),
+        ((verdict.value for verdict in Verdict), "backup_preflight/verdict.py"),
     ):
         for word in filter(None, words):
             found.setdefault((word, ""), where)
@@ -68,7 +74,7 @@ def _in_module(module: ModuleType) -> Iterator[Text]:
                 yield said[0], said[1]
             else:
                 yield from ((text, "") for text in said)
-            if name == "ConnectionProblem" and len(node.args) == 3 and (text := _value(node.args[2], module)):
+            if name in _REMEDIED and len(node.args) == 3 and (text := _value(node.args[2], module)):
                 yield text, ""
         yield from ((text, "") for value in _named(node) if (text := _value(value, module)))
 
