@@ -27,7 +27,7 @@ from backup_preflight.report.annotations import pipeline_lines
 from backup_preflight.report.message import one_line, render
 from backup_preflight.report.progress import ProgressLine
 from backup_preflight.report.run_report import RunReport
-from backup_preflight.report.summary import Vm, exit_code
+from backup_preflight.report.summary import Vm, exit_code, file_order
 from backup_preflight.report.terminal import TerminalReport
 from backup_preflight.session import SESSION, Session
 from backup_preflight.targets import PASSWORD_VARIABLE, Options, expand, register_backends
@@ -362,7 +362,7 @@ class Run:
 
     @functools.cached_property
     def _order(self) -> dict[str, int]:
-        return self._steps() or {check.id: place for place, check in enumerate(sorted(catalogue().values(), key=_place))}
+        return self._steps() or file_order()
 
     def _write(self, report: RunReport) -> list[str]:
         """Every format that was asked for. What could not be written, and why."""
@@ -393,12 +393,6 @@ def _noted(name: str, problems: list[str]) -> Iterator[None]:
         yield
     except OSError as error:
         problems.append(f"{name} could not be written: {error.strerror}")
-
-
-def _place(check: Check) -> tuple[bool, str, int]:
-    """Sorts checks as they stand in the files, those of both systems last."""
-    module = check.function.__module__
-    return not check.system, module, check.function.__code__.co_firstlineno
 
 
 def _check(item: pytest.Item) -> Check | None:

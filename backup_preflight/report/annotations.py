@@ -19,17 +19,18 @@ from backup_preflight.verdict import Result, Verdict
 
 _SHOWN = 10
 _NAMES = 20
-_LONGEST = 2000
-"""Characters of one annotation; GitHub cuts at 4,096 bytes."""
+_LONGEST = 1000
+"""Characters of one part of an annotation."""
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """``level``: error, warning or notice. One line each."""
+    """``level``: error, warning or notice. ``where``: the VMs. One line each."""
 
     level: str
     title: str
-    text: str
+    where: str
+    remedy: str
 
 
 def selected(report: RunReport) -> list[Annotation]:
@@ -41,7 +42,7 @@ def selected(report: RunReport) -> list[Annotation]:
         same = [annotation for annotation in found if annotation.level == level]
         if len(same) > _SHOWN:
             more = f"{len(same) - _SHOWN + 1} more findings of this kind: see the job's summary and the reports"
-            same[_SHOWN - 1 :] = [Annotation(level, "Azure Backup preflight", more)]
+            same[_SHOWN - 1 :] = [Annotation(level, "Azure Backup preflight", "all VMs", more)]
         kept += same
     return kept
 
@@ -50,24 +51,24 @@ def _finding(report: RunReport, group: Group) -> Annotation:
     first = group.results[0]
     level = "error" if any(map(report.gates, group.results)) else "notice"
     # Without the commands, which are those of one VM.
-    return _annotation(level, f"{first.check}: {group.problem}", f"{named(group.targets, _NAMES)}: {first.fix or first.remedy}")
+    return _annotation(level, f"{first.check}: {group.problem}", named(group.targets, _NAMES), first.fix or first.remedy)
 
 
 def _unseen(report: RunReport, remedy: str, results: tuple[Result, ...]) -> Annotation:
     level = "warning" if any(map(report.gates, results)) else "notice"
     checks = ", ".join(dict.fromkeys(result.check for result in results))
     targets = list(dict.fromkeys(result.target for result in results))
-    return _annotation(level, headline(results), f"{named(targets, _NAMES)}: {checks}: {remedy}")
+    return _annotation(level, headline(results), named(targets, _NAMES), f"{checks}: {remedy}")
 
 
-def _annotation(level: str, title: str, text: str) -> Annotation:
-    return Annotation(level, one_line(title)[:_LONGEST], one_line(text)[:_LONGEST])
+def _annotation(level: str, title: str, where: str, remedy: str) -> Annotation:
+    return Annotation(level, one_line(title)[:_LONGEST], one_line(where)[:_LONGEST], one_line(remedy)[:_LONGEST])
 
 
 def write_github(report: RunReport, environment: Mapping[str, str] = os.environ) -> Iterator[str]:
     """The lines to print; the summary goes to the file that GitHub names. Raises OSError."""
     for annotation in selected(report):
-        yield f"::{annotation.level} title={_github_property(annotation.title)}::{_github_data(annotation.text)}"
+        yield f"::{annotation.level} title={_github_property(annotation.title)}::{_github_data(f'{annotation.where}: {annotation.remedy}')}"
     if path := environment.get("GITHUB_STEP_SUMMARY"):
         with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as summary:
             summary.write(job_summary.markdown(report))
@@ -77,7 +78,7 @@ def write_azure(report: RunReport, environment: Mapping[str, str] = os.environ) 
     """The lines to print; the summary goes to a file of its own, which the agent takes when the step is over. Raises OSError."""
     for annotation in selected(report):
         kind = "error" if annotation.level == "error" else "warning"
-        yield f"##vso[task.logissue type={kind}]{_azure(f'{annotation.title}: {annotation.text}')}"
+        yield f"##vso[task.logissue type={kind}]{_azure(f'{annotation.title} ({annotation.where}): {annotation.remedy}')}"
     folder = Path(tempfile.mkdtemp(dir=environment.get("AGENT_TEMPDIRECTORY")))
     path = folder / "Azure Backup preflight.md"
     path.write_text(job_summary.markdown(report), encoding="utf-8", errors="backslashreplace")

@@ -31,8 +31,8 @@ def printable(text: str) -> str:
 
 def one_line(text: str) -> str:
     """``printable``, and line ends and tabs are escapes too; a line too long for anybody is cut."""
-    flat = printable(text.replace("\n", "\\n").replace("\t", "\\t"))
-    return flat if len(flat) <= _LONGEST else f"{flat[:_LONGEST]}... ({len(flat):,} characters in all; --json has them)"
+    shown = printable(text[:_LONGEST].replace("\n", "\\n").replace("\t", "\\t"))
+    return shown if len(text) <= _LONGEST else f"{shown}... ({len(text):,} characters in all; --json has them)"
 
 
 @dataclass(frozen=True)

@@ -97,3 +97,11 @@ def exit_code(results: Iterable[Result], *, strict: bool, allow_undetermined: bo
     if Verdict.CRASH in verdicts:
         return EXIT_CRASHED
     return EXIT_UNDETERMINED if verdicts else 0
+
+
+def file_order() -> dict[str, int]:
+    """Check id → its place: as the checks stand in the files, those of both systems last."""
+    checks = sorted(
+        catalogue().values(), key=lambda check: (not check.system, check.function.__module__, check.function.__code__.co_firstlineno)
+    )
+    return {check.id: place for place, check in enumerate(checks)}

@@ -83,8 +83,7 @@ class TerminalReport:
         self._shown.add(vm.id)
         counts = ", ".join(f"{number} {verdict}" for verdict, number in vm.counts.items())
         if self._in_lines:
-            found = ", ".join(dict.fromkeys(result.check for result in vm.findings))
-            self.screen.line(f"{one_line(vm.id)}  {counts}: {found}", hang=2)
+            self.screen.line(one_line(f"{vm.id}  {_in_short(vm, counts)}"), hang=2)
             return
         self.screen.line(one_line(f"{vm.id}  {vm.description}".rstrip()), hang=2, bold=True)
         self.screen.line(counts, indent=2, hang=2)
@@ -127,7 +126,7 @@ class TerminalReport:
 
     def _groups(self, report: RunReport) -> None:
         """Every finding once, and the VMs that have it."""
-        self.screen.section("findings, the same ones together")
+        self.screen.section("findings of all VMs")
         for group in report.groups():
             if group.verdict is not Verdict.UNDETERMINED:
                 self._group(group)
@@ -164,6 +163,14 @@ class TerminalReport:
             nothing = f"none of its documented causes was seen{unseen}"
             said = f"{first.problem} ({first.check}): {first.cause}" if first else nothing
             self.screen.line(one_line(f"{error.code} on {vm.id}: {said}"), hang=2, bold=True)
+
+
+def _in_short(vm: Vm, counts: str) -> str:
+    """A VM in one line: what could be seen and is not good is named."""
+    for result in vm.of(Verdict.UNREACHABLE):
+        return result.problem
+    seen = ", ".join(result.check for result in vm.findings if result.verdict != Verdict.UNDETERMINED.value)
+    return f"{counts}: {seen}" if seen else counts
 
 
 def _fix(group: Group, first: Part) -> list[Part]:
