@@ -21,7 +21,7 @@ from backup_preflight import lang
 from backup_preflight.causes import Edition, find_error
 from backup_preflight.checks import PACKAGES, Check, catalogue, check_of, find_check
 from backup_preflight.errors import UsageError
-from backup_preflight.lang import LANGUAGES
+from backup_preflight.lang import LANGUAGES, tr, trn
 from backup_preflight.report import json_report, junit, reference
 from backup_preflight.report.annotations import pipeline_lines
 from backup_preflight.report.message import one_line, render
@@ -193,11 +193,13 @@ class Run:
     def pytest_report_header(self) -> list[str]:
         """What is about to happen; the notes are about the input."""
         count = len(self.session.targets)
-        edition = self.edition.value
-        return [
-            f"azure backup preflight: {count} VM{'s' if count != 1 else ''}, edition {edition}; reads only, changes nothing",
-            *(f"note: {one_line(note)}" for note in self.session.notes),
-        ]
+        begin = trn(
+            "azure backup preflight: {number} VM, edition {edition}; reads only, changes nothing",
+            "azure backup preflight: {number} VMs, edition {edition}; reads only, changes nothing",
+            count,
+            edition=self.edition.value,
+        )
+        return [begin, *(tr("note: {note}", note=one_line(note)) for note in self.session.notes)]
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One test per VM."""
@@ -256,7 +258,7 @@ class Run:
         """A VM that could not be read has said so once; its checks are skipped."""
         id_ = _target(item)
         if id_ and not isinstance(item, Connection) and not self.session.is_readable(id_):
-            pytest.skip(f"{id_} could not be read")
+            pytest.skip(tr("{vm} could not be read", vm=id_))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
@@ -374,7 +376,7 @@ class Run:
             with _noted(f"--junitxml={self.junit}", problems):
                 junit.add_suites(self.junit, report)
         if self.report:
-            with _noted("the pipeline's summary", problems):
+            with _noted(tr("the pipeline's summary"), problems):
                 for line in pipeline_lines(report):
                     self.report.screen.command(line)
         return problems
@@ -392,7 +394,7 @@ def _noted(name: str, problems: list[str]) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        problems.append(f"{name} could not be written: {error.strerror}")
+        problems.append(tr("{what} could not be written: {why}", what=name, why=error.strerror))
 
 
 def _check(item: pytest.Item) -> Check | None:

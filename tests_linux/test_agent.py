@@ -8,7 +8,7 @@ from backup_preflight.facts.linux.agent import Agent
 from backup_preflight.facts.linux.network import Network
 from backup_preflight.facts.linux.system import System
 from backup_preflight.facts.observation import NotObserved
-from backup_preflight.lang import sentences
+from backup_preflight.lang import mark, sentences
 from tests_linux.fixes import reinstall_agent, restart_agent
 
 LIBRARY = "/var/lib/waagent"
@@ -151,7 +151,7 @@ def _start(agent: Agent, system: System) -> tuple[str, ...]:
 def _why_it_stays_down(state: str) -> str:
     if "condition of the unit was not met" not in state:
         return ""
-    return (
+    return mark(
         "systemd does not start the unit because one of its conditions is not met (Debian's has "
         "ConditionVirtualization=microsoft); `systemctl status` names it. Mend that, then start the agent."
     )

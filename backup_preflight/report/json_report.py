@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from backup_preflight.lang import language
 from backup_preflight.report.files import write_whole
 from backup_preflight.report.run_report import RunReport
 from backup_preflight.verdict import Result
@@ -18,6 +19,7 @@ def write(path: Path, report: RunReport) -> None:
     data = {
         "format": FORMAT,
         "suite": report.suite,
+        "lang": language(),
         "edition": report.edition.value,
         "exit_code": report.exit_code,
         "sentence": report.sentence,

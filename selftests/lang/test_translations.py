@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import string
 import warnings
@@ -45,6 +46,7 @@ def test_what_is_not_translated_is_listed(language: str) -> None:
         warnings.warn(f"shown in English with --lang {language}: {sorted(left)}", UserWarning, stacklevel=1)
 
 
+@functools.cache
 def _untranslated(language: str) -> set[str]:
     return {entry.msgid for entry in polib.pofile(str(lang.catalogue_path(language))) if not entry.translated()}
 
@@ -60,8 +62,13 @@ def test_a_translation_has_the_places_commands_and_links_of_its_text(language: s
 def _unchanging(text: str) -> set[str]:
     """What no language changes: places for values, ids of checks, addresses, paths, options."""
     places = {f"{{{name}}}" for _, name, _, _ in string.Formatter().parse(text) if name} if "{" in text else set()
-    patterns = (r"\b(?:LIN|WIN|NET|DSK|CP)-\d\d\b", r"https://[\w./?=#-]*[\w/]", r"(?<![\w<])/(?:etc|var|usr|proc|dev)/[\w./*-]*[\w*]", r"--[a-z-]+")
-    return places.union(*(re.findall(pattern, text) for pattern in patterns))
+    patterns = (
+        r"\b(?:LIN|WIN|NET|DSK|CP)-\d\d",
+        r"https://[\w./?=#-]*[\w/]",
+        r"(?<![\w<])/(?:etc|var|usr|proc|dev)/[\w./*-]*[\w*]",
+        r"--[a-z-]+",
+    )
+    return places.union(*(re.findall(pattern, text, re.ASCII) for pattern in patterns))
 
 
 @pytest.mark.usefixtures("korean")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import xmlschema
 
-from backup_preflight.report.summary import Vm
 from backup_preflight.report import junit
+from backup_preflight.report.summary import Vm
 from backup_preflight.verdict import Result
 from selftests.report.runs import ROOT, examples, report, run_pytest
 from selftests.report.test_golden import NOTHING_ELSE
