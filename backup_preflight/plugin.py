@@ -24,6 +24,7 @@ from backup_preflight.errors import UsageError
 from backup_preflight.lang import LANGUAGES, tr, trn
 from backup_preflight.report import json_report, junit, reference
 from backup_preflight.report.annotations import pipeline_lines
+from backup_preflight.report.html_plugin import HtmlReport, take_over
 from backup_preflight.report.message import one_line, render
 from backup_preflight.report.progress import ProgressLine
 from backup_preflight.report.run_report import RunReport
@@ -35,6 +36,7 @@ from backup_preflight.targets.secret import Secret
 from backup_preflight.verdict import Result, Rules, Verdict
 
 RESULT = pytest.StashKey[Result]()
+HTML = pytest.StashKey[HtmlReport]()
 _CATEGORIES = {
     Verdict.ADVICE.value: ("advice", "a", ("ADVICE", {"yellow": True})),
     Verdict.UNDETERMINED.value: ("undetermined", "?", ("UNDETERMINED", {"purple": True})),
@@ -80,6 +82,20 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         raise pytest.UsageError(str(error)) from None
     print(text)  # noqa: T201  (the answer itself)
     return 0
+
+
+@pytest.hookimpl(specname="pytest_configure", tryfirst=True)
+def pytest_configure_html(config: pytest.Config) -> None:
+    """Before pytest-html begins with a page of its own. Raises pytest.UsageError."""
+    if not hasattr(config, "workerinput") and _ours(config):
+        try:
+            report = take_over(config)
+            if report:
+                _directory("--html", report.path.parent)
+                config.stash[HTML] = report
+                config.pluginmanager.register(report, "preflight-html")
+        except UsageError as problem:
+            raise pytest.UsageError(str(problem)) from None
 
 
 @pytest.hookimpl(trylast=True)
@@ -331,7 +347,7 @@ class Run:
             return (yield)
         self.outcome = self._run_report(int(session.exitstatus))
         outcome = yield
-        problems = self._write(self.outcome)
+        problems = self._write(self.outcome, session)
         if problems:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         if self.report and self.vms and not self.config.option.collectonly:
@@ -366,9 +382,12 @@ class Run:
     def _order(self) -> dict[str, int]:
         return self._steps() or file_order()
 
-    def _write(self, report: RunReport) -> list[str]:
+    def _write(self, report: RunReport, session: pytest.Session) -> list[str]:
         """Every format that was asked for. What could not be written, and why."""
         problems: list[str] = []
+        if html := self.config.stash.get(HTML, None):
+            with _noted("--html", problems):
+                html.write(report, session)
         if target := self.config.option.json:
             with _noted(f"--json={target}", problems):
                 json_report.write(Path(target), report)
