@@ -6,7 +6,7 @@ from collections import Counter
 
 from backup_preflight.lang import mark, tr
 from backup_preflight.report.message import one_line
-from backup_preflight.report.run_report import RunReport, by_cause
+from backup_preflight.report.run_report import RunReport, by_cause, counted
 from backup_preflight.report.screen import Screen
 from backup_preflight.report.summary import ORDER, Vm
 from backup_preflight.report.width import columns, padded
@@ -43,13 +43,13 @@ def _joined(cells: list[str], widths: list[int]) -> str:
 
 def cell(results: list[Result]) -> str:
     """What stands under one cause: the findings counted, the worst first."""
-    counted = Counter(result.verdict for result in results)
+    number = Counter(result.verdict for result in results)
     words = [
-        f"{counted[verdict.value]} {tr(_MARKS.get(verdict, verdict.value))}"
+        counted(number[verdict.value], tr(_MARKS.get(verdict, verdict.value)))
         for verdict in ORDER
-        if verdict not in _QUIET and counted[verdict.value]
+        if verdict not in _QUIET and number[verdict.value]
     ]
-    return " ".join(words) or (_ok() if counted[Verdict.PASS.value] else "-")
+    return " ".join(words) or (_ok() if number[Verdict.PASS.value] else "-")
 
 
 def _ok() -> str:

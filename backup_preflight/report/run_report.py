@@ -176,6 +176,11 @@ def whether(result: Result) -> str:
     return tr("whether {wanted}", wanted=result.wanted)
 
 
+def counted(number: int, what: str) -> str:
+    """So many of something, where both stand side by side."""
+    return tr("{number} {what}", number=number, what=what)
+
+
 def vms(targets: Collection[str]) -> str:
     """So many VMs, in words."""
     return trn("{number} VM", "{number} VMs", len(targets))

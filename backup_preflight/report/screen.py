@@ -10,7 +10,7 @@ from _pytest.terminal import TerminalReporter
 
 from backup_preflight.lang import tr
 from backup_preflight.report.message import LABEL, Part, printable
-from backup_preflight.report.width import padded, wrap
+from backup_preflight.report.width import columns, padded, wrap
 
 
 class Screen:
@@ -51,7 +51,8 @@ class Screen:
 
     def section(self, title: str) -> None:
         """A heading across the terminal."""
-        self._terminal.write_sep("-", title)
+        wider = columns(title) - len(title)  # which pytest does not know of
+        self._terminal.write_sep("-", title, fullwidth=shutil.get_terminal_size().columns - wider if wider else None)
 
     def command(self, text: str) -> None:
         """A line for the pipeline that runs us, at the line's very beginning; its values are escaped already."""

@@ -16,7 +16,7 @@ from backup_preflight.lang import tr, trn
 from backup_preflight.report import cause_table
 from backup_preflight.report.message import LABEL, Part, one_line, parts
 from backup_preflight.report.portal import notes
-from backup_preflight.report.run_report import Group, RunReport, by_remedy, headline, is_big, named, vms, whether
+from backup_preflight.report.run_report import Group, RunReport, by_remedy, counted, headline, is_big, named, vms, whether
 from backup_preflight.report.screen import Screen
 from backup_preflight.report.summary import ORDER, Vm
 from backup_preflight.session import FLEET
@@ -82,7 +82,7 @@ class TerminalReport:
         if vm.id in self._shown or not vm.results or (vm.id == FLEET and not vm.findings):
             return
         self._shown.add(vm.id)
-        counts = ", ".join(f"{number} {tr(verdict)}" for verdict, number in vm.counts.items())
+        counts = ", ".join(counted(number, tr(verdict)) for verdict, number in vm.counts.items())
         if self._in_lines:
             self.screen.line(one_line(f"{vm.id}  {_in_short(vm, counts)}"), hang=2)
             return

@@ -6,7 +6,6 @@ import functools
 import re
 import string
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import polib
@@ -21,13 +20,6 @@ from selftests.lang.texts import texts, update
 LANGUAGES = lang.LANGUAGES[1:]
 HANGUL = re.compile("[가-힣]")
 MEND = "run `make docs`"
-
-
-@pytest.fixture
-def korean() -> Iterator[None]:
-    lang.use("ko")
-    yield
-    lang.use("en")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
