@@ -23,7 +23,7 @@ TEXTS = {"headline", "problem", "cause", "wanted", "fix", "reason", "remedy", "s
 
 @pytest.mark.usefixtures("korean")
 @pytest.mark.parametrize(
-    ("name", "width", "number"), [("terminal-ko.txt", None, 0), ("terminal-60-ko.txt", 60, 0), ("terminal-big-ko.txt", 60, 50)]
+    ("name", "width", "number"), [("terminal-ko.txt", None, 0), ("terminal-60-ko.txt", 60, 0), ("terminal-big-60-ko.txt", 60, 50)]
 )
 def test_terminal(name: str, width: int | None, number: int, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
     said = on_terminal(pytestconfig, many(number) if number else examples(), columns=width, monkeypatch=monkeypatch)
