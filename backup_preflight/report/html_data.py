@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from backup_preflight.causes import CAUSES, Cause
+from backup_preflight.lang import tr
 from backup_preflight.report.message import printable
 from backup_preflight.report.run_report import Group, RunReport
-from backup_preflight.report.summary import State, Vm
+from backup_preflight.report.summary import ORDER, State, Vm
 from backup_preflight.session import FLEET
 from backup_preflight.verdict import Result, Verdict
 
@@ -33,13 +34,20 @@ _VARIANTS = 5
 def bounded(text: str) -> str:
     """The text without anything that steers a page or a terminal, and no longer than a person reads."""
     if len(text) <= LONGEST:
-        return printable(text)
-    return printable(text[:LONGEST]) + f" … (the first {LONGEST} of {len(text)} characters; all are in the report of --json=FILE)"
+        return _plain(text)
+    left_out = tr(" … (the first {number} of {all} characters; all are in the report of --json=FILE)", number=LONGEST, all=len(text))
+    return _plain(text[:LONGEST]) + left_out
 
 
 def command(text: str) -> str:
     """A command, whole or not at all: part of one must not be run."""
-    return printable(text) if len(text) <= LONGEST else f"# a command of {len(text)} characters: it is in the report of --json=FILE"
+    if len(text) <= LONGEST:
+        return _plain(text)
+    return tr("# a command of {number} characters: it is in the report of --json=FILE", number=len(text))
+
+
+def _plain(text: str) -> str:
+    return printable(text).encode("utf-8", "backslashreplace").decode()
 
 
 def ordered(report: RunReport) -> list[Vm]:
@@ -83,7 +91,7 @@ def page_data(report: RunReport, vms: Sequence[Vm], groups: Sequence[GroupView])
             "id": bounded(vm.id),
             "description": bounded(vm.description),
             "state": vm.state.name.lower() if vm.id != FLEET else "",
-            "findings": [finding(result) for result in vm.results if result.is_finding],
+            "findings": [finding(result) for verdict in ORDER for result in vm.of(verdict) if result.is_finding],
             "passed": [check(result) for result in vm.of(Verdict.PASS)],
             "skipped": [[check(result), texts[bounded(result.reason)]] for result in vm.of(Verdict.NOT_APPLICABLE)],
         }
@@ -91,8 +99,10 @@ def page_data(report: RunReport, vms: Sequence[Vm], groups: Sequence[GroupView])
     ]
     return {
         "verdicts": [verdict.value for verdict in Verdict],
+        "words": [tr(verdict.value) for verdict in Verdict],
+        "counted": tr("{number} {what}"),
         "symbols": [SYMBOLS.get(verdict, "•") for verdict in Verdict],
-        "states": {state.name.lower(): state.value for state in State},
+        "states": {state.name.lower(): tr(state.value) for state in State},
         "columns": [cause.id for cause in report.causes()],
         "checks": records,
         "texts": list(texts.of),

@@ -82,7 +82,7 @@ class HtmlReport:
         added: dict[str, Any] = {"prefix": extras.prefix, "summary": extras.summary, "postfix": extras.postfix}
         self._config.hook.pytest_html_results_summary(**added, session=session)
         page = render(report, list(self._others.values()), extras)
-        self.path.write_text(page, encoding="utf-8", errors="backslashreplace", newline="\n")
+        self.path.write_text(page, encoding="utf-8", newline="\n")
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

@@ -13,12 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import jinja2
 import polib
+from jinja2.ext import extract_from_ast
 
 from backup_preflight.causes import ERRORS
 from backup_preflight.checks import PACKAGES, Level, Needs, catalogue
 from backup_preflight.errors import Problem
 from backup_preflight.lang import LANGUAGES, catalogue_path
+from backup_preflight.report.summary import State
 from backup_preflight.verdict import Verdict
 
 _ROOT = Path(__file__).parents[2]
@@ -46,12 +49,15 @@ def texts() -> dict[Text, str]:
         where = str(Path(module.__file__ or "").relative_to(_ROOT))
         for text in _in_module(module):
             found.setdefault(text, where)
+    for text in _in_templates():
+        found.setdefault(text, "backup_preflight/report/html/page.html.jinja")
     for words, where in (
         ((error.portal for error in ERRORS), "backup_preflight/causes.py"),
         ((need.value for need in Needs), "backup_preflight/checks.py"),
         ((problem.value for problem in Problem), "backup_preflight/errors.py"),
         ((level.value for level in Level), "backup_preflight/checks.py"),
         ((verdict.value for verdict in Verdict), "backup_preflight/verdict.py"),
+        ((state.value for state in State), "backup_preflight/report/summary.py"),
     ):
         for word in filter(None, words):
             found.setdefault((word, ""), where)
@@ -77,6 +83,14 @@ def _in_module(module: ModuleType) -> Iterator[Text]:
             if name in _REMEDIED and len(node.args) == 3 and (text := _value(node.args[2], module)):
                 yield text, ""
         yield from ((text, "") for value in _named(node) if (text := _value(value, module)))
+
+
+def _in_templates() -> Iterator[Text]:
+    environment = jinja2.Environment(autoescape=True)
+    for path in sorted((_ROOT / "backup_preflight/report/html").glob("*.jinja")):
+        tree = environment.parse(path.read_text(encoding="utf-8"))
+        for _, name, said in extract_from_ast(tree, ("tr", "trn", "part"), babel_style=False):
+            yield said[0] or "", (said[1] or "") if name == "trn" else ""
 
 
 def _named(node: ast.AST) -> Iterator[ast.expr]:
