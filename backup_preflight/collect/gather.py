@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from backup_preflight import recording
 from backup_preflight.errors import ConnectionProblem, Problem
 from backup_preflight.recording import NotARecording, Recording
 from backup_preflight.targets import Target
+from backup_preflight.targets.closing import close_all
 
 Outcome = Recording | ConnectionProblem
 _TICK = 0.5
@@ -19,12 +23,12 @@ _TICK = 0.5
 
 @dataclass(frozen=True)
 class Progress:
-    """How many VMs this run reads, how many of them are being read, have been, and could not be."""
+    """How many VMs this run reads over a connection, how many of them are being read, have been, and could not be."""
 
-    total: int
-    under_way: int
-    read: int
-    failed: int
+    total: int = 0
+    under_way: int = 0
+    read: int = 0
+    failed: int = 0
 
     @property
     def done(self) -> int:
@@ -33,40 +37,90 @@ class Progress:
 
 
 class Gathering:
-    """The VMs of a run, being read. Checks of VMs that are done can run meanwhile."""
+    """The VMs of a run, being read. Checks of VMs that are done can run meanwhile.
+
+    The threads are daemons, so that none keeps the process alive when somebody has interrupted the run.
+    """
 
     def __init__(self, targets: Iterable[Target], forks: int, record: Path | None) -> None:
         self._targets = {target.id: target for target in targets}
-        self._pool = ThreadPoolExecutor(max_workers=forks, thread_name_prefix="read")
-        self._futures: dict[str, Future[Outcome]] = {}
+        self._forks = forks
         self._record = record
+        self._futures: dict[str, Future[Outcome]] = {}
+        self._waiting: deque[str] = deque()
+        self._threads = 0
+        self._lock = threading.Lock()
+        self.progress = Progress()
         self.on_wait: Callable[[Progress], None] = lambda _: None
-        """Called again and again while somebody waits for a VM, in the thread that waits."""
+        """Called again and again while ``finished`` waits for a VM, in the thread that waits."""
 
     def start(self, ids: Iterable[str]) -> None:
-        """Begin to read these VMs."""
+        """Begin to read these VMs, in this order. Recordings are read when they are asked for, which costs nothing."""
+        with self._lock:
+            for id_ in ids:
+                if id_ in self._futures:
+                    continue
+                self._futures[id_] = Future()
+                if self._targets[id_].scheme == "recorded":
+                    continue
+                self._waiting.append(id_)
+                self.progress = replace(self.progress, total=self.progress.total + 1)
+                if self._threads < self._forks:
+                    self._threads += 1
+                    threading.Thread(target=self._work, daemon=True, name="read").start()
+
+    def finished(self, ids: Iterable[str]) -> Iterator[str]:
+        """These VMs, each as soon as it is read."""
+        done: SimpleQueue[str] = SimpleQueue()
+        under_way = 0
         for id_ in ids:
-            if id_ not in self._futures:
-                self._futures[id_] = self._pool.submit(self._read, self._targets[id_])
+            self.start([id_])
+            if self._targets[id_].scheme == "recorded":
+                yield id_
+            else:
+                under_way += 1
+                self._futures[id_].add_done_callback(lambda _, id_=id_: done.put(id_))  # type: ignore[misc]
+        for _ in range(under_way):
+            while (next_one := _within_a_tick(done)) is None:
+                self.on_wait(self.progress)
+            yield next_one
 
     def outcome(self, id_: str) -> Outcome:
         """The recording of a VM, or why there is none; waits for it."""
         self.start([id_])
         future = self._futures[id_]
-        while not wait([future], _TICK).done:
-            self.on_wait(self.progress())
+        if not future.done() and self._targets[id_].scheme == "recorded":
+            future.set_result(self._read(self._targets[id_]))
         return future.result()
 
-    def progress(self) -> Progress:
-        """How far the reading is."""
-        futures = list(self._futures.values())
-        done = [future.result() for future in futures if future.done()]
-        failed = sum(isinstance(outcome, ConnectionProblem) for outcome in done)
-        return Progress(len(futures), sum(future.running() for future in futures), len(done) - failed, failed)
+    def release(self, id_: str) -> None:
+        """Forget the recording of a VM that is judged; should somebody ask again, it is read again."""
+        self._futures.pop(id_, None)
 
     def close(self) -> None:
-        """Begin no further VM; those under way end at their own deadline."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Begin no further VM, and end the connections of those under way."""
+        with self._lock:
+            self._waiting.clear()
+        close_all()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._threads -= 1
+                    return
+                id_ = self._waiting.popleft()
+                self.progress = replace(self.progress, under_way=self.progress.under_way + 1)
+            outcome = self._read(self._targets[id_])
+            with self._lock:
+                self.progress = self._after(outcome)
+            self._futures[id_].set_result(outcome)
+
+    def _after(self, outcome: Outcome) -> Progress:
+        was = self.progress
+        if isinstance(outcome, ConnectionProblem):
+            return replace(was, under_way=was.under_way - 1, failed=was.failed + 1)
+        return replace(was, under_way=was.under_way - 1, read=was.read + 1)
 
     def _read(self, target: Target) -> Outcome:
         try:
@@ -81,3 +135,10 @@ class Gathering:
             detail = f"its recording could not be written: {error.strerror}"
             return ConnectionProblem(Problem.TRANSPORT, detail, "give --record a directory with room that you may write to")
         return found
+
+
+def _within_a_tick(done: SimpleQueue[str]) -> str | None:
+    try:
+        return done.get(timeout=_TICK)
+    except Empty:
+        return None

@@ -53,6 +53,7 @@ def parts(result: Result) -> list[Part]:
         _part("Wanted", result.wanted),
         _part("Fix", result.fix, *result.commands),
         _part("Remedy", result.remedy),
+        _part("Waived", result.waived),
         _part("See", "", result.link, tr("(page of {date})", date=result.page_date) if result.link else ""),
     ]
     return [part for part in found if part.prose or part.verbatim]

@@ -6,13 +6,14 @@ each finding once and the VMs that have it. ``-v`` shows everything of every VM.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from _pytest.terminal import TerminalReporter
 
 from backup_preflight.causes import BackupError
 from backup_preflight.lang import tr, trn
+from backup_preflight.logs import Logs
 from backup_preflight.report import cause_table
 from backup_preflight.report.message import LABEL, Part, one_line, parts
 from backup_preflight.report.portal import notes
@@ -27,6 +28,7 @@ _COLOURS = {
     Verdict.CRASH: {"red": True, "bold": True},
     Verdict.UNREACHABLE: {"red": True},
     Verdict.ADVICE: {"yellow": True},
+    Verdict.WAIVED: {"cyan": True},
     Verdict.UNDETERMINED: {"purple": True},
 }
 _FOLDED = (Verdict.PASS, Verdict.NOT_APPLICABLE)
@@ -69,6 +71,10 @@ class TerminalReport:
         self.screen.line()
         for line in notes(report.error):
             self.screen.line(line, hang=4)
+        for line in _logs(report.logs):
+            self.screen.line(one_line(line), hang=2)
+        for note in report.waiver_notes():
+            self.screen.line(one_line(note), hang=2, yellow=True)
         if report.error:
             self._first_cause(report.machines, report.error)
 
@@ -182,3 +188,14 @@ def _fix(group: Group, first: Part) -> list[Part]:
         remark = tr("It is not the same on every VM; this is for {vm}.", vm=one_line(group.targets[0]))
         return [replace(first, prose=(*first.prose, remark))]
     return [replace(first, verbatim=()), Part("", (tr("for {vm}:", vm=one_line(group.targets[0])),), first.verbatim)]
+
+
+def _logs(logs: Mapping[str, Logs]) -> list[str]:
+    """Where the logs of each VM lie, or why they do not."""
+    lines = []
+    for id_, found in logs.items():
+        if found.files:
+            number = trn("{number} file", "{number} files", len(found.files))
+            lines.append(tr("logs of {vm}: {found}", vm=id_, found=f"{found.directory}: {number}"))
+        lines += [tr("logs of {vm}: {found}", vm=id_, found=tr("not fetched: {why}", why=problem)) for problem in found.problems]
+    return lines
