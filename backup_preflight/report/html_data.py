@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from backup_preflight.causes import CAUSES, Cause
 from backup_preflight.lang import tr
+from backup_preflight.logs import Logs
 from backup_preflight.report.message import printable
 from backup_preflight.report.run_report import Group, RunReport
 from backup_preflight.report.summary import ORDER, State, Vm
@@ -21,6 +25,7 @@ SYMBOLS = {
     Verdict.FAIL: "✕",
     Verdict.ADVICE: "!",
     Verdict.UNDETERMINED: "?",
+    Verdict.WAIVED: "~",
     Verdict.UNREACHABLE: "∅",
     Verdict.CRASH: "#",
     Verdict.PASS: "✓",
@@ -67,9 +72,9 @@ class _Numbers:
         return self.of.setdefault(key, len(self.of))
 
 
-def page_data(report: RunReport, vms: Sequence[Vm], groups: Sequence[GroupView]) -> dict[str, Any]:
-    """For the script. A finding is [check, verdict, problem, found, fix, reason, remedy, command, …], all of them numbers: of a check,
-    of a verdict, else of a text. What was passed is a check's number, what does not apply [check, reason].
+def page_data(report: RunReport, vms: Sequence[Vm], groups: Sequence[GroupView], folder: Path) -> dict[str, Any]:
+    """For the script. A finding is [check, verdict, problem, found, fix, reason, remedy, waived, command, …], all of them numbers: of a
+    check, of a verdict, else of a text. What was passed is a check's number, what does not apply [check, reason]. ``folder``: the page's.
     """
     texts, checks = _Numbers([""]), _Numbers()
     records: list[dict[str, Any]] = []
@@ -82,7 +87,7 @@ def page_data(report: RunReport, vms: Sequence[Vm], groups: Sequence[GroupView])
         return number
 
     def finding(result: Result) -> list[int]:
-        parts = (result.problem, result.found, result.fix, result.reason, result.remedy)
+        parts = (result.problem, result.found, result.fix, result.reason, result.remedy, result.waived)
         said = [texts[bounded(part)] for part in parts] + [texts[command(part)] for part in result.commands]
         return [check(result), list(Verdict).index(Verdict(result.verdict)), *said]
 
@@ -93,6 +98,7 @@ def page_data(report: RunReport, vms: Sequence[Vm], groups: Sequence[GroupView])
             "state": vm.state.name.lower() if vm.id != FLEET else "",
             "findings": [finding(result) for verdict in ORDER for result in vm.of(verdict) if result.is_finding],
             "passed": [check(result) for result in vm.of(Verdict.PASS)],
+            "logs": _logs(report.logs.get(vm.id), folder),
             "skipped": [[check(result), texts[bounded(result.reason)]] for result in vm.of(Verdict.NOT_APPLICABLE)],
         }
         for vm in vms
@@ -109,6 +115,18 @@ def page_data(report: RunReport, vms: Sequence[Vm], groups: Sequence[GroupView])
         "vms": rows,
         "groups": [group.vms for group in groups],
     }
+
+
+def _logs(logs: Logs | None, folder: Path) -> dict[str, Any] | None:
+    """Where the logs of a VM lie, seen from the page, so that both can be moved together; and what could not be fetched."""
+    if logs is None:
+        return None
+    try:
+        path = Path(os.path.relpath(logs.directory, folder)).as_posix()
+    except ValueError:  # another drive of Windows
+        path = logs.directory.absolute().as_uri()
+    links = [{"name": bounded(name), "href": quote(f"{path}/{name}", safe="/:%" if "://" in path else "/")} for name in logs.files]
+    return {"files": links, "problems": [bounded(problem) for problem in logs.problems]}
 
 
 @dataclass(frozen=True)

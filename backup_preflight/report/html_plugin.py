@@ -81,7 +81,7 @@ class HtmlReport:
         extras = Extras(self.title, self._css)
         added: dict[str, Any] = {"prefix": extras.prefix, "summary": extras.summary, "postfix": extras.postfix}
         self._config.hook.pytest_html_results_summary(**added, session=session)
-        page = render(report, list(self._others.values()), extras)
+        page = render(report, self.path.parent, list(self._others.values()), extras)
         self.path.write_text(page, encoding="utf-8", newline="\n")
 
     @pytest.hookimpl(trylast=True)

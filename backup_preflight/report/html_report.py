@@ -50,8 +50,8 @@ class Extras:
     postfix: list[str] = field(default_factory=list)
 
 
-def render(report: RunReport, others: Sequence[OtherTest] = (), extras: Extras | None = None) -> str:
-    """The page."""
+def render(report: RunReport, folder: Path, others: Sequence[OtherTest] = (), extras: Extras | None = None) -> str:
+    """The page; ``folder`` is where it will lie."""
     extras = extras or Extras()
     vms = ordered(report)
     views = group_views(report.groups(), vms)
@@ -67,7 +67,7 @@ def render(report: RunReport, others: Sequence[OtherTest] = (), extras: Extras |
             report=report,
             vms=vms,
             causes=grouped_by_cause(views),
-            data=page_data(report, vms, views),
+            data=page_data(report, vms, views, folder),
             states=[(state, states[state]) for state in State if states[state] or state is not State.PARTLY],
             verdicts=[(verdict, verdicts[verdict.value]) for verdict in ORDER if verdicts[verdict.value]],
             symbols=SYMBOLS,

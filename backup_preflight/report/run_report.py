@@ -97,7 +97,8 @@ class RunReport:
     def sentence(self) -> str:
         """What the run has come to, for somebody in a hurry."""
         waived = sum(len(vm.of(Verdict.WAIVED)) for vm in self.vms)
-        return self._outcome() + (f" {waived} finding{'s are' if waived != 1 else ' is'} waived." if waived else "")
+        remark = trn(" {number} finding is waived.", " {number} findings are waived.", waived) if waived else ""
+        return self._outcome() + remark
 
     def _outcome(self) -> str:
         vms = self.machines

@@ -111,7 +111,7 @@ function section(number) {
   made.querySelector(".badge")?.classList.add(vm.state);
   made.querySelector(".counts").textContent = counts(vm);
   onUnfold(made, () => {
-    made.append(...vm.findings.map(finding), quiet("pass", vm.passed.map((check) => [check])), quiet("not applicable", vm.skipped));
+    made.append(...vm.findings.map(finding), ...logs(vm), quiet("pass", vm.passed.map((check) => [check])), quiet("not applicable", vm.skipped));
     filterFindings(number);
   });
   sections.set(number, made);
@@ -128,12 +128,12 @@ function onUnfold(details, make) {
   details.addEventListener("toggle", () => details.open && details.unfold());
 }
 
-function finding([check, verdict, problem, found, fix, reason, remedy, ...commands]) {
+function finding([check, verdict, problem, found, fix, reason, remedy, waived, ...commands]) {
   const made = clone("finding-template");
   const record = data.checks[check];
   badge(made.querySelector(".badge"), verdict);
   fill(made, { problem: text(problem), check: record.id === "CONNECTION" ? "" : record.id });
-  fill(made, { cause: record.cause, found: text(found), reason: text(reason), wanted: record.wanted, remedy: text(remedy) });
+  fill(made, { cause: record.cause, found: text(found), reason: text(reason), waived: text(waived), wanted: record.wanted, remedy: text(remedy) });
   if (fix || commands.length) made.querySelector("[data-slot=fix]").textContent = text(fix);
   else fill(made, { fix: "" });
   const block = made.querySelector(".commands");
@@ -143,6 +143,14 @@ function finding([check, verdict, problem, found, fix, reason, remedy, ...comman
   fill(made, { link: record.link, date: record.date });
   all(".copy", made).forEach((button) => (button.hidden = false));
   return made;
+}
+
+function logs(vm) {
+  if (!vm.logs) return [];
+  const made = clone("logs-template");
+  const links = vm.logs.files.map(({ name, href }) => element("a", { href, textContent: name }));
+  made.querySelector("dd").append(...[...links, ...vm.logs.problems].flatMap((part) => [part, element("br")]));
+  return [made];
 }
 
 /** The checks of a VM without a finding: how many they are, and which ones when somebody wants to know. */
