@@ -17,7 +17,7 @@ from backup_preflight.report.width import columns
 from selftests.report.runs import ROOT, examples, many, on_terminal, run_pytest, same_as_golden
 from selftests.report.test_golden import NOTHING_ELSE
 
-TEXTS = {"headline", "problem", "cause", "wanted", "fix", "reason", "remedy", "sentence", "lang"}
+TEXTS = {"headline", "waived", "waivers", "problem", "cause", "wanted", "fix", "reason", "remedy", "sentence", "lang"}
 """Keys of the JSON report that are for people, and the language itself."""
 
 
