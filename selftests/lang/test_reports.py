@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import jsonschema
 import pytest
 
 from backup_preflight import lang
+from backup_preflight.causes import CAUSES
 from backup_preflight.report import json_report, junit, reference
+from backup_preflight.report.html_report import render
 from backup_preflight.report.width import columns
 from selftests.report.runs import ROOT, examples, many, on_terminal, run_pytest, same_as_golden
 from selftests.report.test_golden import NOTHING_ELSE
@@ -107,3 +110,38 @@ def test_command_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "bad-vm: Azure Linux 에이전트가 실행되고 있지 않습니다 (LIN-02)" in done.stdout
     assert json.loads(report.read_text(encoding="utf-8"))["lang"] == "ko"
+
+
+class _Labels(HTMLParser):
+    """What stands in headings, labels and buttons."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._open.append(tag)
+        self.found += [value for name, value in attrs if name in {"aria-label", "placeholder", "data-text", "data-copied"} and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if data.strip() and self._open and self._open[-1] in {"h2", "h3", "dt", "th", "button", "label", "legend", "option"}:
+            self.found.append(data.strip())
+
+
+@pytest.mark.usefixtures("korean")
+def test_html(tmp_path: Path) -> None:
+    """Headings, labels and buttons are Korean; the script still finds verdicts by their names."""
+    page = render(examples(), tmp_path)
+    assert '<html lang="ko">' in page
+    labels = _Labels()
+    labels.feed(page)
+    same = {"VM", *(cause.id for cause in CAUSES)}
+    assert not [text for text in labels.found if not re.search("[가-힣]", text) and text not in same]
+    data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[0])
+    assert data["verdicts"][0] == "pass"
+    assert data["words"][0] == "통과"
