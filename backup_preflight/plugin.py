@@ -232,6 +232,8 @@ class Run:
         if option.collectonly or (session.testsfailed and not option.continue_on_collection_errors):
             return None
         self.session.start(self.expected)
+        if not self.expected:
+            return None  # none of ours, or xdist, whose workers have them
         if getattr(option, "stepwise", False) or hasattr(self.config, "workerinput"):
             return None  # these count on the order of the items
         for item, following in self._turns(session.items):
