@@ -19,6 +19,7 @@ import pytest
 
 from backup_preflight.causes import Edition, find_error
 from backup_preflight.checks import PACKAGES, Check, catalogue, check_of, find_check
+from backup_preflight.collect.forks import FORKS, forks
 from backup_preflight.errors import UsageError
 from backup_preflight.logs import LogCollection, Logs
 from backup_preflight.protocol import Connection, Outcome, report_outcome, target_of
@@ -65,7 +66,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--accept-new-host-keys", action="store_true", help="accept keys of unknown hosts; a changed key is still refused")
     group.addoption("--ask-pass", action="store_true", help=f"ask for the password of winrm:// entries (or set {PASSWORD_VARIABLE})")
-    group.addoption("--forks", type=int, default=50, metavar="N", help="read at most N VMs at a time (default 50)")
+    group.addoption(
+        "--forks", type=int, metavar="N", help=f"read at most N VMs at a time (default {FORKS}; fewer where ulimit -n allows no more)"
+    )
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
@@ -109,6 +112,7 @@ def _ours(config: pytest.Config) -> bool:
 def _session(config: pytest.Config) -> Session:
     option = config.option
     rules = Rules(Edition(option.edition), find_error(option.error) if option.error else None)
+    number, remarks = forks(option.forks)
     register_backends()
     targets, notes = expand(
         Options(
@@ -125,15 +129,13 @@ def _session(config: pytest.Config) -> Session:
             password=_password(ask=option.ask_pass),
         )
     )
-    if option.forks < 1:
-        raise UsageError(f"--forks={option.forks}: give a number of 1 or more")
     record = _directory("--record", Path(option.record)) if option.record else None
     if option.collect_logs:
         _directory("--collect-logs", Path(option.collect_logs))
     if option.json:
         _directory("--json", Path(option.json).parent)
     waivers = load_waivers(Path(option.waivers)) if option.waivers else Waivers()
-    return Session(targets, notes, rules, option.forks, record, waivers)
+    return Session(targets, [*notes, *remarks], rules, number, record, waivers)
 
 
 def _password(*, ask: bool) -> Secret | None:
@@ -168,7 +170,7 @@ class Run:
         self.vms: dict[str, Vm] = {}
         self.expected: dict[str, int] = {}
         logs, is_worker = config.option.collect_logs, hasattr(config, "workerinput")
-        self.logs = LogCollection(Path(logs), config.option.forks) if logs and not is_worker else None
+        self.logs = LogCollection(Path(logs), session.forks) if logs and not is_worker else None
         self.fetched: dict[str, Logs] = {}
         self.started = datetime.now(timezone.utc)
         terminal = config.pluginmanager.get_plugin("terminalreporter")
@@ -226,6 +228,12 @@ class Run:
         return {check.id: place for place, check in reversed(list(enumerate(checks)))}
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Begin to read while pytest collects, when the run is for all VMs anyway."""
+        if _takes_every_vm(self.config):
+            self.session.start(self.session.targets)
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Judge each VM as soon as it is read, lest a slow one holds up the others."""
         option = self.config.option
@@ -237,7 +245,8 @@ class Run:
         if getattr(option, "stepwise", False) or hasattr(self.config, "workerinput"):
             return None  # these count on the order of the items
         for item, following in self._turns(session.items):
-            self.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if not self.pytest_runtest_protocol(item):  # asked first, without those who would wrap the hook
+                self.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if session.shouldfail:
                 raise session.Failed(session.shouldfail)
             if session.shouldstop:
@@ -309,7 +318,8 @@ class Run:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Iterator[None]:
         """The exit code, and the reports: around what pytest and the other plugins write at the end."""
-        self.session.close()
+        if self.progress:
+            self.progress.clear()  # an interrupted run leaves it
         results = [result for vm in self.vms.values() for result in vm.results]
         if exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
             option = self.config.option
@@ -323,6 +333,7 @@ class Run:
                     self.report.hush()
         if self.logs:
             self.fetched = self.logs.finish(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
+        self.session.close()
         if hasattr(self.config, "workerinput"):
             return (yield)
         self.outcome = self._run_report(int(session.exitstatus))
@@ -393,6 +404,14 @@ def _noted(name: str, problems: list[str]) -> Iterator[None]:
         yield
     except OSError as error:
         problems.append(f"{name} could not be written: {error.strerror}")
+
+
+def _takes_every_vm(config: pytest.Config) -> bool:
+    """Whether nothing on the command line selects some of the tests, and so perhaps some of the VMs."""
+    option = config.option
+    selects = ("collectonly", "keyword", "markexpr", "deselect", "lf", "stepwise")
+    named = config.args_source is pytest.Config.ArgsSource.ARGS and not option.pyargs
+    return not named and not any(getattr(option, name, None) for name in selects)
 
 
 def _check(item: pytest.Item) -> Check | None:
