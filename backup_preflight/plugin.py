@@ -265,6 +265,8 @@ class Run:
         if option.collectonly or (session.testsfailed and not option.continue_on_collection_errors):
             return None
         self.session.start(self.expected)
+        if not self.expected:
+            return None  # none of ours, or xdist, whose workers have them
         if getattr(option, "stepwise", False) or hasattr(self.config, "workerinput"):
             return None  # these count on the order of the items
         for item, following in self._turns(session.items):
@@ -341,6 +343,8 @@ class Run:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Iterator[None]:
         """The exit code, and the reports: around what pytest and the other plugins write at the end."""
+        if self.progress:
+            self.progress.clear()  # an interrupted run leaves it
         results = [result for vm in self.vms.values() for result in vm.results]
         if exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
             option = self.config.option
