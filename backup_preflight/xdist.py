@@ -184,10 +184,10 @@ def _vms(nodeids: list[str]) -> list[str]:
 class Controller:
     """The hooks of a run that has workers."""
 
-    def __init__(self, run: Run, forks: int) -> None:
+    def __init__(self, run: Run) -> None:
         self.run = run
         self.awaited: set[str] = set()
-        self._forks = forks
+        self._forks = run.session.forks
         self._shares: list[Share] | None = None
         self._given: dict[str, Share] = {}
         self._open = dict.fromkeys(run.session.targets)

@@ -69,7 +69,7 @@ def test_a_part_without_a_vm_is_no_failure(workers: list[str], tmp_path: Path) -
     (empty,) = [outcome for outcome in outcomes if not outcome.vms]
     assert empty.code == 0, empty.text
     assert "0 of 2 VMs, edition current" in empty.text
-    assert "holds none of 2 VMs: nothing to do" in empty.text
+    assert "holds none of the 2 VMs of this run: nothing to do" in empty.text
     assert "ready for Azure Backup" not in empty.text
     assert empty.json["vms"] == []
 
