@@ -230,7 +230,7 @@ class Run:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
         """Begin to read while pytest collects, when the run is for all VMs anyway."""
-        if _takes_every_vm(self.config):
+        if _takes_every_vm(self.config) and not self.config.pluginmanager.has_plugin("dsession"):  # xdist: its workers read
             self.session.start(self.session.targets)
 
     @pytest.hookimpl(tryfirst=True)
