@@ -17,14 +17,17 @@ from typing import Any
 
 import pytest
 
+from backup_preflight import lang
 from backup_preflight.causes import Edition, find_error
 from backup_preflight.checks import PACKAGES, Check, catalogue, check_of, find_check
 from backup_preflight.collect.forks import FORKS, forks
 from backup_preflight.errors import UsageError
+from backup_preflight.lang import LANGUAGES, tr, trn
 from backup_preflight.logs import LogCollection, Logs
 from backup_preflight.protocol import Connection, Outcome, report_outcome, target_of
 from backup_preflight.report import json_report, junit, reference
 from backup_preflight.report.annotations import pipeline_lines
+from backup_preflight.report.html_plugin import HtmlReport, take_over
 from backup_preflight.report.message import one_line
 from backup_preflight.report.progress import ProgressLine
 from backup_preflight.report.run_report import RunReport
@@ -36,6 +39,7 @@ from backup_preflight.targets.secret import Secret
 from backup_preflight.verdict import Result, Rules, Verdict
 from backup_preflight.waivers import Waivers, load_waivers
 
+HTML = pytest.StashKey[HtmlReport]()
 _CATEGORIES = {
     Verdict.ADVICE.value: ("advice", "a", ("ADVICE", {"yellow": True})),
     Verdict.WAIVED.value: ("waived", "w", ("WAIVED", {"cyan": True})),
@@ -49,6 +53,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("azure-backup-preflight", "Azure Backup preflight")
     group.addoption(
         "--edition", choices=[edition.value for edition in Edition], default="current", help="judge by the 2017 page or today's"
+    )
+    group.addoption(
+        "--lang", choices=LANGUAGES, default="en", help="language of the findings and reports (default en); the locale does not count"
     )
     group.addoption("--fail-on-advice", action="store_true", help="advice fails the run too")
     group.addoption("--allow-undetermined", action="store_true", help="exit 0 although something could not be seen")
@@ -73,6 +80,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """``--explain`` and ``--list-errors`` need no VM."""
+    lang.use(config.option.lang)
     try:
         if config.option.explain is not None:
             text = reference.explain(find_check(config.option.explain)) if config.option.explain else reference.list_checks()
@@ -86,11 +94,26 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     return 0
 
 
+@pytest.hookimpl(specname="pytest_configure", tryfirst=True)
+def pytest_configure_html(config: pytest.Config) -> None:
+    """Before pytest-html begins with a page of its own. Raises pytest.UsageError."""
+    if not hasattr(config, "workerinput") and _ours(config):
+        try:
+            report = take_over(config)
+            if report:
+                _directory("--html", report.path.parent)
+                config.stash[HTML] = report
+                config.pluginmanager.register(report, "preflight-html")
+        except UsageError as problem:
+            raise pytest.UsageError(str(problem)) from None
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Take the targets apart before any work, so that bad input is one line. Raises pytest.UsageError."""
     if config.option.help or config.option.version or not _ours(config):
         return
+    lang.use(config.option.lang)
     try:
         session = _session(config)
     except UsageError as problem:
@@ -186,11 +209,13 @@ class Run:
     def pytest_report_header(self) -> list[str]:
         """What is about to happen; the notes are about the input."""
         count = len(self.session.targets)
-        edition = self.edition.value
-        return [
-            f"azure backup preflight: {count} VM{'s' if count != 1 else ''}, edition {edition}; reads only, changes nothing",
-            *(f"note: {one_line(note)}" for note in self.session.notes),
-        ]
+        begin = trn(
+            "azure backup preflight: {number} VM, edition {edition}; reads only, changes nothing",
+            "azure backup preflight: {number} VMs, edition {edition}; reads only, changes nothing",
+            count,
+            edition=self.edition.value,
+        )
+        return [begin, *(tr("note: {note}", note=one_line(note)) for note in self.session.notes)]
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One test per VM."""
@@ -275,9 +300,9 @@ class Run:
         if isinstance(item, Connection):
             result = self.session.connection(item.target)
         elif id_ and not self.session.is_readable(id_):
-            skipped = f"{id_} could not be read"
+            skipped = tr("{vm} could not be read", vm=id_)
         elif check and id_ and not check.is_for(self.session.system(id_)):
-            skipped = f"a check of {check.system.capitalize()} VMs"
+            skipped = tr("a check of {system} VMs", system=check.system.capitalize())
         elif check:
             result = self.session.result(check, id_)
         done = self._is_last(id_)
@@ -338,7 +363,7 @@ class Run:
             return (yield)
         self.outcome = self._run_report(int(session.exitstatus))
         outcome = yield
-        problems = self._write(self.outcome)
+        problems = self._write(self.outcome, session)
         if problems:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         if self.report and self.vms and not self.config.option.collectonly:
@@ -375,9 +400,12 @@ class Run:
     def _order(self) -> dict[str, int]:
         return self._steps() or file_order()
 
-    def _write(self, report: RunReport) -> list[str]:
+    def _write(self, report: RunReport, session: pytest.Session) -> list[str]:
         """Every format that was asked for. What could not be written, and why."""
         problems: list[str] = []
+        if html := self.config.stash.get(HTML, None):
+            with _noted("--html", problems):
+                html.write(report, session)
         if target := self.config.option.json:
             with _noted(f"--json={target}", problems):
                 json_report.write(Path(target), report)
@@ -385,7 +413,7 @@ class Run:
             with _noted(f"--junitxml={self.junit}", problems):
                 junit.add_suites(self.junit, report)
         if self.report:
-            with _noted("the pipeline's summary", problems):
+            with _noted(tr("the pipeline's summary"), problems):
                 for line in pipeline_lines(report):
                     self.report.screen.command(line)
         return problems
@@ -403,7 +431,7 @@ def _noted(name: str, problems: list[str]) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        problems.append(f"{name} could not be written: {error.strerror}")
+        problems.append(tr("{what} could not be written: {why}", what=name, why=error.strerror))
 
 
 def _takes_every_vm(config: pytest.Config) -> bool:

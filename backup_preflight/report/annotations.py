@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from backup_preflight.lang import tr
 from backup_preflight.report import job_summary
 from backup_preflight.report.message import one_line
 from backup_preflight.report.run_report import Group, RunReport, headline, named
@@ -41,7 +42,7 @@ def selected(report: RunReport) -> list[Annotation]:
     for level in ("error", "warning", "notice"):
         same = [annotation for annotation in found if annotation.level == level]
         if len(same) > _SHOWN:
-            more = f"{len(same) - _SHOWN + 1} more findings of this kind: see the job's summary and the reports"
+            more = tr("{number} more findings of this kind: see the job's summary and the reports", number=len(same) - _SHOWN + 1)
             same[_SHOWN - 1 :] = [Annotation(level, "Azure Backup preflight", "all VMs", more)]
         kept += same
     return kept

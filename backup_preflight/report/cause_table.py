@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 
+from backup_preflight.lang import mark, tr
 from backup_preflight.report.message import one_line
-from backup_preflight.report.run_report import RunReport, by_cause
-from backup_preflight.report.screen import Screen, columns, padded
+from backup_preflight.report.run_report import RunReport, by_cause, counted
+from backup_preflight.report.screen import Screen
 from backup_preflight.report.summary import ORDER, Vm
+from backup_preflight.report.width import columns, padded
 from backup_preflight.verdict import Result, Verdict
 
-_MARKS = {Verdict.FAIL: "FAIL", Verdict.UNDETERMINED: "?", Verdict.CRASH: "bug"}
+_MARKS = {Verdict.FAIL: mark("FAIL"), Verdict.UNDETERMINED: "?", Verdict.CRASH: mark("bug")}
 _QUIET = {Verdict.PASS, Verdict.NOT_APPLICABLE}
-UNREAD = "could not be read"
+UNREAD = mark("could not be read")
 
 
 def write(screen: Screen, report: RunReport, vms: list[Vm]) -> None:
@@ -20,19 +22,19 @@ def write(screen: Screen, report: RunReport, vms: list[Vm]) -> None:
     names = [cause.id for cause in report.causes()]
     rows = [(one_line(vm.id), [cell(by_cause(vm).get(name, [])) for name in names], bool(vm.of(Verdict.UNREACHABLE))) for vm in vms]
     left = max((columns(name) for name, _, _ in rows), default=0)
-    widths = [max(len(name), *(len(cells[place]) for _, cells, _ in rows)) for place, name in enumerate(names)]
+    widths = [max(columns(name), *(columns(cells[place]) for _, cells, _ in rows)) for place, name in enumerate(names)]
     if screen.width is not None and left + sum(width + 2 for width in widths) > screen.width:
         return _write_narrow(screen, rows, names)
     screen.verbatim(f"{'':<{left}}  {_joined(names, widths)}".rstrip())
     for name, cells, unread in rows:
-        screen.verbatim(f"{padded(name, left)}  {UNREAD if unread else _joined(cells, widths)}".rstrip())
+        screen.verbatim(f"{padded(name, left)}  {tr(UNREAD) if unread else _joined(cells, widths)}".rstrip())
     return None
 
 
 def _write_narrow(screen: Screen, rows: list[tuple[str, list[str], bool]], names: list[str]) -> None:
     for vm, cells, unread in rows:
-        found = [f"{name} {words}" for name, words in zip(names, cells, strict=True) if words not in {"ok", "-"}]
-        screen.line(f"{vm}: {UNREAD if unread else ', '.join(found) or 'ok'}", hang=2)
+        found = [f"{name} {words}" for name, words in zip(names, cells, strict=True) if words not in {_ok(), "-"}]
+        screen.line(f"{vm}: {tr(UNREAD) if unread else ', '.join(found) or _ok()}", hang=2)
 
 
 def _joined(cells: list[str], widths: list[int]) -> str:
@@ -41,10 +43,14 @@ def _joined(cells: list[str], widths: list[int]) -> str:
 
 def cell(results: list[Result]) -> str:
     """What stands under one cause: the findings counted, the worst first."""
-    counted = Counter(result.verdict for result in results)
+    number = Counter(result.verdict for result in results)
     words = [
-        f"{counted[verdict.value]} {_MARKS.get(verdict, verdict.value)}"
+        counted(number[verdict.value], tr(_MARKS.get(verdict, verdict.value)))
         for verdict in ORDER
-        if verdict not in _QUIET and counted[verdict.value]
+        if verdict not in _QUIET and number[verdict.value]
     ]
-    return " ".join(words) or ("ok" if counted[Verdict.PASS.value] else "-")
+    return " ".join(words) or (_ok() if number[Verdict.PASS.value] else "-")
+
+
+def _ok() -> str:
+    return tr("ok")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+from backup_preflight.lang import tr
 from backup_preflight.report.cause_table import UNREAD, cell
 from backup_preflight.report.message import one_line, parts
 from backup_preflight.report.portal import notes
-from backup_preflight.report.run_report import Group, RunReport, by_cause, headline, named, vms
+from backup_preflight.report.run_report import Group, RunReport, by_cause, headline, named, vms, whether
 from backup_preflight.verdict import Result, Verdict
 
 LARGEST = 1 << 20
@@ -35,7 +36,7 @@ def _fitting(blocks: list[str]) -> str:
     for place, block in enumerate(blocks):
         room -= len(block.encode("utf-8", "backslashreplace")) + 1
         if room < 0:
-            return f"{kept}\n{len(blocks) - place} more parts do not fit in here: see the other reports.\n"
+            return kept + "\n" + tr("{number} more parts do not fit in here: see the other reports.", number=len(blocks) - place) + "\n"
         kept += block + "\n"
     return kept
 
@@ -47,10 +48,11 @@ def _table(report: RunReport) -> str:
         return ""
     lines = [f"| | {' | '.join(text(cause.id) for cause in causes)} |", f"|---|{'---|' * len(causes)}"]
     for vm in rows:
-        cells = [UNREAD if vm.of(Verdict.UNREACHABLE) else cell(by_cause(vm).get(cause.id, [])) for cause in causes]
+        cells = [tr(UNREAD) if vm.of(Verdict.UNREACHABLE) else cell(by_cause(vm).get(cause.id, [])) for cause in causes]
         lines.append(f"| {text(vm.id)} | {' | '.join(map(text, cells))} |")
     left = len(report.machines) - len(rows)
-    return "\n".join(lines) + (f"\n\n{left} more VMs are not shown here.\n" if left else "\n")
+    more = tr("{number} more VMs are not shown here.", number=left) if left else ""
+    return "\n".join([*lines, *(["", more] if more else []), ""])
 
 
 def _group(group: Group) -> str:
@@ -58,24 +60,24 @@ def _group(group: Group) -> str:
     first = group.results[0]
     number = vms(group.targets)
     lines = [
-        f"<details><summary>{text(group.verdict.value)}: {text(group.problem)} ({text(first.check)}): {number}</summary>",
+        f"<details><summary>{text(tr(group.verdict.value))}: {text(group.problem)} ({text(first.check)}): {number}</summary>",
         "",
         text(named(group.targets, _NAMES)),
         "",
     ]
-    lines += [f"- {part.label}: {text(' '.join(part.prose))}" for part in parts(first) if part.prose]
+    lines += [f"- {tr(part.label)}: {text(' '.join(part.prose))}" for part in parts(first) if part.prose]
     if first.link:
-        lines.append(f"- See: <{first.link}> (page of {first.page_date})")
+        lines.append(f"- {tr('See')}: <{first.link}> {tr('(page of {date})', date=first.page_date)}")
     if first.commands:
-        lines += ["", f"On {text(first.target)}:", "", code(first.commands)]
+        lines += ["", tr("On {vm}:", vm=text(first.target)), "", code(first.commands)]
     return "\n".join([*lines, "", "</details>", ""])
 
 
 def _unseen(remedy: str, results: tuple[Result, ...]) -> str:
     """What could not be seen for one reason, folded."""
-    lines = [f"<details><summary>undetermined: {text(headline(results))}</summary>", ""]
-    lines += [f"- {text(line)}" for line in dict.fromkeys(f"{result.check}: whether {result.wanted}" for result in results)]
-    return "\n".join([*lines, "", f"Remedy: {text(remedy)}", "", "</details>", ""])
+    lines = [f"<details><summary>{tr('undetermined')}: {text(headline(results))}</summary>", ""]
+    lines += [f"- {text(line)}" for line in dict.fromkeys(f"{result.check}: {whether(result)}" for result in results)]
+    return "\n".join([*lines, "", f"{tr('Remedy')}: {text(remedy)}", "", "</details>", ""])
 
 
 def text(value: str) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from backup_preflight.lang import language
 from backup_preflight.logs import Logs
 from backup_preflight.report.files import write_whole
 from backup_preflight.report.run_report import RunReport
@@ -20,6 +21,7 @@ def write(path: Path, report: RunReport) -> None:
     head = {
         "format": FORMAT,
         "suite": report.suite,
+        "lang": language(),
         "edition": report.edition.value,
         "exit_code": report.exit_code,
         "sentence": report.sentence,

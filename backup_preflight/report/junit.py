@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from _pytest.junitxml import LogXML, xml_key
 
+from backup_preflight.lang import tr
 from backup_preflight.report.files import write_whole
 from backup_preflight.report.message import one_line, render
 from backup_preflight.report.run_report import RunReport
@@ -86,7 +87,7 @@ def _case(result: Result, report: RunReport) -> ET.Element:
 def _unfinished(vm: Vm) -> ET.Element:
     """A VM that an interrupted run has not come to."""
     case = ET.Element("testcase", classname=one_line(vm.id), name=CONNECTION)
-    ET.SubElement(case, "error", type="interrupted", message=f"{one_line(vm.id)}: the run ended before this VM was looked at")
+    ET.SubElement(case, "error", type="interrupted", message=f"{one_line(vm.id)}: {tr('the run ended before this VM was looked at')}")
     return case
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from backup_preflight.lang import tr
+from backup_preflight.report.width import padded
 from backup_preflight.verdict import Result
 
 LABEL = 8
@@ -52,7 +54,7 @@ def parts(result: Result) -> list[Part]:
         _part("Fix", result.fix, *result.commands),
         _part("Remedy", result.remedy),
         _part("Waived", result.waived),
-        _part("See", "", result.link, f"(page of {result.page_date})" if result.link else ""),
+        _part("See", "", result.link, tr("(page of {date})", date=result.page_date) if result.link else ""),
     ]
     return [part for part in found if part.prose or part.verbatim]
 
@@ -65,7 +67,8 @@ def render(result: Result) -> str:
     """The finding: what is wrong first, then what to do."""
     lines = [one_line(result.headline)]
     for part in parts(result):
-        lines += [f"  {part.label if not index else '':<{LABEL}}{line}" for index, line in enumerate([*part.prose, *part.verbatim])]
+        label = tr(part.label)
+        lines += [f"  {padded(label if not index else '', LABEL)}{line}" for index, line in enumerate([*part.prose, *part.verbatim])]
     return "\n".join(lines)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 
 from backup_preflight.collect.gather import Progress
+from backup_preflight.lang import tr
 from backup_preflight.report.screen import Screen
+from backup_preflight.report.width import columns
 
 _ENOUGH = 3
 """VMs to be done before the time that is left can be told."""
@@ -34,15 +36,16 @@ class ProgressLine:
 def words(progress: Progress, seconds: float, width: int) -> str:
     """How far it is after so many seconds, in at most ``width`` columns."""
     to_come = progress.total - progress.done
-    time_left = f", {_duration(seconds / progress.done * to_come)} left" if progress.done >= _ENOUGH else ""
-    failed = f", {progress.failed} could not be read" if progress.failed else ""
-    reading = f", {progress.under_way} being read" if progress.under_way else ""
-    waiting = f", {to_come - progress.under_way} waiting" if to_come > progress.under_way else ""
-    long = f"reading VMs: {progress.read} of {progress.total} read{failed}{reading}{waiting}{time_left}"
-    return long if len(long) <= width else f"{progress.done} of {progress.total} VMs{time_left}"[:width]
+    time_left = tr(", {time} left", time=_duration(seconds / progress.done * to_come)) if progress.done >= _ENOUGH else ""
+    failed = tr(", {number} could not be read", number=progress.failed) if progress.failed else ""
+    reading = tr(", {number} being read", number=progress.under_way) if progress.under_way else ""
+    waiting = tr(", {number} waiting", number=to_come - progress.under_way) if to_come > progress.under_way else ""
+    long = tr("reading VMs: {number} of {all} read", number=progress.read, all=progress.total) + failed + reading + waiting + time_left
+    short = tr("{number} of {all} VMs", number=progress.done, all=progress.total) + time_left
+    return long if columns(long) <= width else short[:width]
 
 
 def _duration(seconds: float) -> str:
     if seconds < 100:
-        return f"about {max(1, round(seconds))} s"
-    return f"about {round(seconds / 60)} min"
+        return tr("about {number} s", number=max(1, round(seconds)))
+    return tr("about {number} min", number=round(seconds / 60))

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from backup_preflight import __version__
 from backup_preflight.causes import CAUSES, BackupError, Cause, Edition
+from backup_preflight.lang import mark, tr, trn
 from backup_preflight.logs import Logs
 from backup_preflight.report.summary import ORDER, Vm, gates
 from backup_preflight.session import FLEET
@@ -96,40 +97,61 @@ class RunReport:
     def sentence(self) -> str:
         """What the run has come to, for somebody in a hurry."""
         waived = sum(len(vm.of(Verdict.WAIVED)) for vm in self.vms)
-        return self._outcome() + (f" {waived} finding{'s are' if waived != 1 else ' is'} waived." if waived else "")
+        remark = trn(" {number} finding is waived.", " {number} findings are waived.", waived) if waived else ""
+        return self._outcome() + remark
 
     def _outcome(self) -> str:
         vms = self.machines
         sick = [vm for vm in vms if vm.of(Verdict.FAIL)]
         unknown = sum(vm.is_open and not vm.of(Verdict.FAIL) for vm in vms)
         together = [result for vm in self.vms if vm.id == FLEET for result in vm.of(Verdict.FAIL)]
-        total = f"{len(vms)} VM{'s' if len(vms) != 1 else ''}"
+        total = trn("{number} VM", "{number} VMs", len(vms))
         if sick:
-            tail = f"; {unknown} more could not be judged" if unknown else ""
+            tail = tr("; {number} more could not be judged", number=unknown) if unknown else ""
             return f"{self._not_ready(sick, total)}{tail}."
         if together:
-            return f"No VM fails by itself, but {together[0].headline}."
+            return tr("No VM fails by itself, but {finding}.", finding=together[0].headline)
         if unknown:
-            return f"No failure seen, but {unknown} of {total} could not be judged in full: see the remedies above."
+            text = mark("No failure seen, but {number} of {vms} could not be judged in full: see the remedies above.")
+            return tr(text, number=unknown, vms=total)
         if not all(vm.is_complete for vm in vms):
             least = min(vms, key=lambda vm: len(vm.results) / vm.every)
-            return f"No failure seen on {total} in the {len(least.results)} of {least.every} points that this run has looked at."
-        return f"{'All ' if len(vms) != 1 else ''}{total} ready for Azure Backup, as far as a guest can tell."
+            return tr(
+                "No failure seen on {vms} in the {number} of {all} points that this run has looked at.",
+                vms=total,
+                number=len(least.results),
+                all=least.every,
+            )
+        return trn(
+            "{number} VM ready for Azure Backup, as far as a guest can tell.",
+            "All {number} VMs ready for Azure Backup, as far as a guest can tell.",
+            len(vms),
+        )
 
     def _not_ready(self, sick: list[Vm], total: str) -> str:
         """Where to begin: with the worst VM, or, where they are many, with what most of them have."""
         worst = min(sick, key=lambda vm: -len(vm.of(Verdict.FAIL)))
         if len(self.machines) == 1:
             first = worst.of(Verdict.FAIL)[0]
-            return f"{worst.id} is not ready for Azure Backup: {len(worst.of(Verdict.FAIL))} to mend; start with {first.check}"
-        verb = "is" if len(sick) == 1 else "are"
+            return tr(
+                "{vm} is not ready for Azure Backup: {number} to mend; start with {check}",
+                vm=worst.id,
+                number=len(worst.of(Verdict.FAIL)),
+                check=first.check,
+            )
+        not_ready = trn(
+            "{number} of {vms} is not ready for Azure Backup", "{number} of {vms} are not ready for Azure Backup", len(sick), vms=total
+        )
         if self.is_big and len(sick) > 1:
             group = next(group for group in self.groups() if group.verdict is Verdict.FAIL)
-            return (
-                f"{len(sick)} of {total} {verb} not ready for Azure Backup; "
-                f"start with {group.check}, which {len(group.results)} of them have: {group.problem}"
+            return tr(
+                "{not_ready}; start with {check}, which {number} of them have: {problem}",
+                not_ready=not_ready,
+                check=group.check,
+                number=len(group.results),
+                problem=group.problem,
             )
-        return f"{len(sick)} of {total} {verb} not ready for Azure Backup; start with {worst.id}"
+        return tr("{not_ready}; start with {vm}", not_ready=not_ready, vm=worst.id)
 
 
 def is_big(vms: int) -> bool:
@@ -158,16 +180,26 @@ def by_remedy(results: Iterable[Result]) -> dict[str, tuple[Result, ...]]:
 def headline(unseen: Iterable[Result]) -> str:
     """How much could not be seen, on how many VMs."""
     checks, targets = zip(*((result.check, result.target) for result in unseen), strict=True)
-    points = len(set(checks))
-    return f"{points} point{'s' if points != 1 else ''} could not be seen: {vms(set(targets))}"
+    points = trn("{number} point could not be seen", "{number} points could not be seen", len(set(checks)))
+    return f"{points}: {vms(set(targets))}"
+
+
+def whether(result: Result) -> str:
+    """What an undetermined check would have told."""
+    return tr("whether {wanted}", wanted=result.wanted)
+
+
+def counted(number: int, what: str) -> str:
+    """So many of something, where both stand side by side."""
+    return tr("{number} {what}", number=number, what=what)
 
 
 def vms(targets: Collection[str]) -> str:
     """So many VMs, in words."""
-    return f"{len(targets)} VM{'s' if len(targets) != 1 else ''}"
+    return trn("{number} VM", "{number} VMs", len(targets))
 
 
 def named(targets: Sequence[str], most: int) -> str:
     """The VMs by name; of very many the first ones."""
-    more = f" and {len(targets) - most} more" if len(targets) > most else ""
+    more = tr(" and {number} more", number=len(targets) - most) if len(targets) > most else ""
     return ", ".join(targets[:most]) + more

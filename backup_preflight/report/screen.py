@@ -6,10 +6,11 @@ import os
 import shutil
 import sys
 
-from _pytest._io.wcwidth import wcswidth
 from _pytest.terminal import TerminalReporter
 
+from backup_preflight.lang import tr
 from backup_preflight.report.message import LABEL, Part, printable
+from backup_preflight.report.width import columns, padded, wrap
 
 
 class Screen:
@@ -39,7 +40,7 @@ class Screen:
 
     def part(self, part: Part, *, indent: int) -> None:
         """A labelled part: the label to the left, its lines beside it."""
-        label = f"{part.label:<{LABEL}}"
+        label = padded(tr(part.label), LABEL)
         for line in part.prose:
             for piece in self._wrapped(line, indent + LABEL, 0):
                 self.verbatim(f"{label}{piece}", indent=indent)
@@ -50,7 +51,8 @@ class Screen:
 
     def section(self, title: str) -> None:
         """A heading across the terminal."""
-        self._terminal.write_sep("-", title)
+        wider = columns(title) - len(title)  # which pytest does not know of
+        self._terminal.write_sep("-", title, fullwidth=shutil.get_terminal_size().columns - wider if wider else None)
 
     def command(self, text: str) -> None:
         """A line for the pipeline that runs us, at the line's very beginning; its values are escaped already."""
@@ -65,27 +67,3 @@ class Screen:
     def _wrapped(self, text: str, indent: int, hang: int) -> list[str]:
         width = self.width
         return [text] if width is None else wrap(text, max(16, width - indent), max(16, width - indent - hang))
-
-
-def wrap(text: str, first: int, others: int) -> list[str]:
-    """The text in lines of so many columns; a word that is longer stays whole."""
-    lines: list[str] = []
-    line = ""
-    for word in text.split(" "):
-        longer = f"{line} {word}" if line else word
-        if line and columns(longer) > (others if lines else first):
-            lines.append(line)
-            line = word
-        else:
-            line = longer
-    return [*lines, line]
-
-
-def columns(text: str) -> int:
-    """How wide a text is on a terminal: Korean characters take two columns."""
-    return max(wcswidth(text), 0)
-
-
-def padded(text: str, width: int) -> str:
-    """The text, filled with spaces to so many columns."""
-    return text + " " * (width - columns(text))

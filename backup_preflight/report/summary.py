@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 
 from backup_preflight.checks import Level, catalogue
 from backup_preflight.verdict import Result, Verdict
@@ -23,6 +24,16 @@ ORDER = (
     Verdict.PASS,
     Verdict.NOT_APPLICABLE,
 )
+
+
+class State(Enum):
+    """What a VM has come to, the worst first. PARTLY: no failure, but the run has not looked at every check."""
+
+    NOT_READY = "not ready"
+    UNREACHABLE = "unreachable"
+    OPEN = "could not be judged"
+    PARTLY = "no failure seen"
+    READY = "ready"
 
 
 @dataclass
@@ -77,6 +88,17 @@ class Vm:
         if self.of(Verdict.UNREACHABLE) or self.of(Verdict.CRASH) or not self.results:
             return True
         return any(result.level == Level.MUST.value for result in self.of(Verdict.UNDETERMINED))
+
+    @property
+    def state(self) -> State:
+        """The one word for the VM."""
+        if self.of(Verdict.UNREACHABLE):
+            return State.UNREACHABLE
+        if self.of(Verdict.FAIL):
+            return State.NOT_READY
+        if self.is_open:
+            return State.OPEN
+        return State.READY if self.is_complete else State.PARTLY
 
     @property
     def counts(self) -> dict[str, int]:

@@ -12,11 +12,12 @@ from dataclasses import replace
 from _pytest.terminal import TerminalReporter
 
 from backup_preflight.causes import BackupError
+from backup_preflight.lang import tr, trn
 from backup_preflight.logs import Logs
 from backup_preflight.report import cause_table
 from backup_preflight.report.message import LABEL, Part, one_line, parts
 from backup_preflight.report.portal import notes
-from backup_preflight.report.run_report import Group, RunReport, by_remedy, headline, is_big, named, vms
+from backup_preflight.report.run_report import Group, RunReport, by_remedy, counted, headline, is_big, named, vms, whether
 from backup_preflight.report.screen import Screen
 from backup_preflight.report.summary import ORDER, Vm
 from backup_preflight.session import FLEET
@@ -65,7 +66,7 @@ class TerminalReport:
         if report.is_big:
             self._groups(report)
         else:
-            self.screen.section("VM x cause")
+            self.screen.section(tr("VM x cause"))
             cause_table.write(self.screen, report, report.worst_first)
         self.screen.line()
         for line in notes(report.error):
@@ -87,7 +88,7 @@ class TerminalReport:
         if vm.id in self._shown or not vm.results or (vm.id == FLEET and not vm.findings):
             return
         self._shown.add(vm.id)
-        counts = ", ".join(f"{number} {verdict}" for verdict, number in vm.counts.items())
+        counts = ", ".join(counted(number, tr(verdict)) for verdict, number in vm.counts.items())
         if self._in_lines:
             self.screen.line(one_line(f"{vm.id}  {_in_short(vm, counts)}"), hang=2)
             return
@@ -110,15 +111,15 @@ class TerminalReport:
 
     def _heading(self, verdict: Verdict, text: str) -> None:
         self.screen.line()
-        self.screen.line(f"{verdict.value.upper()}  {text}", indent=2, hang=4, **_COLOURS.get(verdict, {}))
+        self.screen.line(f"{tr(verdict.value).upper()}  {text}", indent=2, hang=4, **_COLOURS.get(verdict, {}))
 
     def _undetermined(self, vm: Vm) -> None:
         """What could not be seen, together for each remedy: without root it is many, and one thing helps them all."""
         for remedy, results in by_remedy(vm.results).items():
-            points = "1 point" if len(results) == 1 else f"{len(results)} points"
-            self._heading(Verdict.UNDETERMINED, f"{one_line(vm.id)}: {points} could not be seen")
+            points = trn("{number} point could not be seen", "{number} points could not be seen", len(results))
+            self._heading(Verdict.UNDETERMINED, f"{one_line(vm.id)}: {points}")
             for result in results:
-                self.screen.line(one_line(f"{result.check}  whether {result.wanted}: {result.reason}"), indent=4, hang=LABEL)
+                self.screen.line(one_line(f"{result.check}  {whether(result)}: {result.reason}"), indent=4, hang=LABEL)
             self.screen.part(Part("Remedy", (one_line(remedy),)), indent=4)
 
     def _unfolded(self, vm: Vm) -> None:
@@ -127,12 +128,12 @@ class TerminalReport:
         for verdict in _FOLDED:
             for result in vm.of(verdict):
                 reason = f": {result.reason}" if result.reason else ""
-                text = one_line(f"{verdict.value.upper()}  {result.check}  {result.wanted}{reason}")
+                text = one_line(f"{tr(verdict.value).upper()}  {result.check}  {result.wanted}{reason}")
                 self.screen.line(text, indent=2, hang=4, green=verdict is Verdict.PASS)
 
     def _groups(self, report: RunReport) -> None:
         """Every finding once, and the VMs that have it."""
-        self.screen.section("findings of all VMs")
+        self.screen.section(tr("findings of all VMs"))
         for group in report.groups():
             if group.verdict is not Verdict.UNDETERMINED:
                 self._group(group)
@@ -144,7 +145,7 @@ class TerminalReport:
         clean = sum(not vm.findings and bool(vm.results) for vm in report.machines)
         if clean:
             self.screen.line()
-            self.screen.line(f"{clean} of {len(report.machines)} VMs have no finding.")
+            self.screen.line(tr("{number} of {vms} VMs have no finding.", number=clean, vms=len(report.machines)))
 
     def _group(self, group: Group) -> None:
         check = f" ({group.check})" if group.results[0].causes else ""
@@ -165,10 +166,10 @@ class TerminalReport:
         self.screen.line()
         for vm in machines:
             first = next(iter(vm.of(Verdict.FAIL)), None)
-            unseen = "; but not everything could be seen" if vm.of(Verdict.UNDETERMINED) or vm.of(Verdict.UNREACHABLE) else ""
-            nothing = f"none of its documented causes was seen{unseen}"
+            unseen = tr("; but not everything could be seen") if vm.of(Verdict.UNDETERMINED) or vm.of(Verdict.UNREACHABLE) else ""
+            nothing = tr("none of its documented causes was seen") + unseen
             said = f"{first.problem} ({first.check}): {first.cause}" if first else nothing
-            self.screen.line(one_line(f"{error.code} on {vm.id}: {said}"), hang=2, bold=True)
+            self.screen.line(one_line(tr("{error} on {vm}: {said}", error=error.code, vm=vm.id, said=said)), hang=2, bold=True)
 
 
 def _in_short(vm: Vm, counts: str) -> str:
@@ -184,8 +185,9 @@ def _fix(group: Group, first: Part) -> list[Part]:
     if len({(result.fix, result.commands) for result in group.results}) == 1:
         return [first]
     if not first.verbatim:
-        return [replace(first, prose=(*first.prose, f"It is not the same on every VM; this is for {one_line(group.targets[0])}."))]
-    return [replace(first, verbatim=()), Part("", (f"for {one_line(group.targets[0])}:",), first.verbatim)]
+        remark = tr("It is not the same on every VM; this is for {vm}.", vm=one_line(group.targets[0]))
+        return [replace(first, prose=(*first.prose, remark))]
+    return [replace(first, verbatim=()), Part("", (tr("for {vm}:", vm=one_line(group.targets[0])),), first.verbatim)]
 
 
 def _logs(logs: Mapping[str, Logs]) -> list[str]:
@@ -193,6 +195,7 @@ def _logs(logs: Mapping[str, Logs]) -> list[str]:
     lines = []
     for id_, found in logs.items():
         if found.files:
-            lines.append(f"logs of {id_}: {found.directory}: {len(found.files)} file{'s' if len(found.files) != 1 else ''}")
-        lines += [f"logs of {id_}: not fetched: {problem}" for problem in found.problems]
+            number = trn("{number} file", "{number} files", len(found.files))
+            lines.append(tr("logs of {vm}: {found}", vm=id_, found=f"{found.directory}: {number}"))
+        lines += [tr("logs of {vm}: {found}", vm=id_, found=tr("not fetched: {why}", why=problem)) for problem in found.problems]
     return lines

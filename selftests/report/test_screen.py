@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from backup_preflight.report.screen import columns, padded, wrap
+from backup_preflight.report.width import columns, padded, wrap
 from selftests.report.runs import examples, many, on_terminal
 
 KOREAN = "가상 머신의 에이전트가 실행되고 있지 않습니다"
