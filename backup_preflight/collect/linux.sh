@@ -108,9 +108,9 @@ limit() { # SECONDS COMMAND...: ended with its children when it takes longer; th
 
 limit_all() { limit "$@" 2>&1; }
 
-captured() { # COMMAND...: its output, at most $most bytes, in $out; its exit code in $rc
+captured() { # COMMAND...: its output, at most $most bytes, in $out (the shell drops NUL bytes); its exit code in $rc
   out=$({
-    code=$({ { "$@" 3>&- 4>&- 5>&- 6>&-; echo $? >&6; } | head -c "$most" | tr -d '\000' >&5; } 6>&1)
+    code=$({ { "$@" 3>&- 4>&- 5>&- 6>&-; echo $? >&6; } | head -c "$most" >&5; } 6>&1)
     printf '\n%s' "$code"
   } 5>&1)
   rc=${out##*"$nl"} out=${out%"$nl"*} out=${out%"$nl"}
@@ -803,7 +803,9 @@ firewall() {
     return
   fi
   nf_tables=no most=524288 rc=absent
-  if [ -d /sys/module/nf_tables ] || grep -q nf_tables_newtable /proc/kallsyms 2>/dev/null; then nf_tables=yes; fi
+  builtin=/lib/modules/$(uname -r)/modules.builtin # where it is not: the kernel's symbols, which are a hundred times as many
+  if [ -r "$builtin" ]; then set -- /nf_tables.ko "$builtin"; else set -- nf_tables_newtable /proc/kallsyms; fi
+  if [ -d /sys/module/nf_tables ] || grep -q "$1" "$2" 2>/dev/null; then nf_tables=yes; fi
   begin iptables
   run_iptables_save iptables-save
   # Where iptables is the new kind, rules of the old kind can stand beside.
@@ -1113,7 +1115,8 @@ main() {
   check_parameters
   session=$(env | proxy_lines)
   unset http_proxy https_proxy ftp_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY FTP_PROXY ALL_PROXY NO_PROXY
-  started=$(date +%s) uid=$(id -u) pid1=$(cat /proc/1/comm 2>/dev/null)
+  started=$(date +%s) uid=$(id -u) pid1=''
+  read -r pid1 2>/dev/null </proc/1/comm
   timeout='' setsid='' systemd=no
   # busybox' timeout leaves its watcher behind for a second
   case $(timeout --version 2>/dev/null) in *coreutils*) timeout=yes ;; esac
