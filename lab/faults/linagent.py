@@ -101,6 +101,14 @@ def worker_frozen(host: Host) -> None:
 
 
 @fault("LIN-02")
+def worker_cannot_start(host: Host) -> None:
+    """a file of the agent's is damaged, so that its worker ends at once; the daemon starts it anew every second"""
+    host.run("echo 'import what_does_not_exist' >>/usr/lib/python3/dist-packages/azurelinuxagent/ga/update.py")
+    host.run(f"kill $({WORKER})")
+    host.until(DAEMON_AGED)
+
+
+@fault("LIN-02")
 def unit_frozen(host: Host) -> None:
     """the agent's unit is frozen (systemctl freeze): systemd calls it active"""
     host.run("systemctl freeze walinuxagent")
