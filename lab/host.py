@@ -9,7 +9,7 @@ from typing import Any
 from lab.fabric.vms import Vm
 from lab.shell import Done, LabError
 
-DEADLINE = 90
+DEADLINE = 150
 """Seconds that anything in a guest may take to come about."""
 
 
