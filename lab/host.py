@@ -44,6 +44,11 @@ class Host:
                 raise LabError(f"{self.name}: after {DEADLINE} s not yet: {what}")
             time.sleep(0.5)
 
+    def restart_agent(self) -> None:
+        """Restart the agent, as a change of its configuration needs, and wait for its worker."""
+        self.run("systemctl restart walinuxagent")
+        self.until("pgrep -f '[-]run-exthandlers'")
+
     @property
     def vm(self) -> Vm:
         """What the fabric knows of it."""

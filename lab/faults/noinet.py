@@ -162,12 +162,14 @@ def port_8443_closed(host: Host) -> None:
 
 def _proxy(host: Host, *lines: str) -> None:
     text = "\\n".join(lines)
-    host.run(f"sed -i '/^HttpProxy/d' /etc/waagent.conf; printf '{text}\\n' >>/etc/waagent.conf; systemctl restart walinuxagent")
+    host.run(f"sed -i '/^HttpProxy/d' /etc/waagent.conf; printf '{text}\\n' >>/etc/waagent.conf")
+    host.restart_agent()
 
 
 def _no_proxy(host: Host) -> None:
     open_network(host)
-    host.run("sed -i '/^HttpProxy/d' /etc/waagent.conf; systemctl restart walinuxagent")
+    host.run("sed -i '/^HttpProxy/d' /etc/waagent.conf")
+    host.restart_agent()
 
 
 @fault(advice="NET-06 NET-07 NET-12", fails_2017="NET-06", advice_2017="NET-07", repair=_no_proxy, repaired_by="network")
