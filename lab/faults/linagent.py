@@ -154,9 +154,9 @@ def no_automatic_update(host: Host) -> None:
     host.run("sed -i 's/^AutoUpdate.Enabled=.*/AutoUpdate.Enabled=n/' /etc/waagent.conf")
 
 
-@fault(advice="LIN-13", spoils=True)
+@fault(advice="LIN-13", hides="LIN-11 LIN-24", spoils=True)
 def log_directory_gone(host: Host) -> None:
-    """/var/log/azure was deleted, and the agent has no extension to report on, for which it would make it anew"""
+    """/var/log/azure was deleted before the first backup: the agent makes it anew only when it has an extension to report on"""
     host.change(handlers=[])
     uploads = host.uploads
     host.wait_for(lambda: host.uploads > uploads + 1, "the agent has worked off a goal state without extension")
