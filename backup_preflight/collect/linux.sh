@@ -21,6 +21,7 @@ version=1
 lib=/var/lib/waagent
 backup=Microsoft.Azure.RecoveryServices.VMSnapshotLinux
 most=65536
+cpu_window=0.25
 nl='
 '
 tab=$(printf '\t')
@@ -107,9 +108,9 @@ limit() { # SECONDS COMMAND...: ended with its children when it takes longer; th
 
 limit_all() { limit "$@" 2>&1; }
 
-captured() { # COMMAND...: its output, at most $most bytes, in $out; its exit code in $rc
+captured() { # COMMAND...: its output, at most $most bytes, in $out (the shell drops NUL bytes); its exit code in $rc
   out=$({
-    code=$({ { "$@" 3>&- 4>&- 5>&- 6>&-; echo $? >&6; } | head -c "$most" | tr -d '\000' >&5; } 6>&1)
+    code=$({ { "$@" 3>&- 4>&- 5>&- 6>&-; echo $? >&6; } | head -c "$most" >&5; } 6>&1)
     printf '\n%s' "$code"
   } 5>&1)
   rc=${out##*"$nl"} out=${out%"$nl"*} out=${out%"$nl"}
@@ -203,8 +204,10 @@ system_run() {
     run 2 systemd-detect-virt --container && container=$out
   fi
   begin run
-  printf '%s\n' "collector=$version" "uid=$uid" "sudo=$sudo" "image=$image" "kernel=$(uname -s)" "machine=$(uname -m)" \
-    "release=$(uname -r)" "pid1=$pid1" "systemd=$systemd" "virtualization=$virtualization" "container=$container" "clock=$started"
+  # shellcheck disable=SC2046 # three words
+  set -- $(uname -srm)
+  printf '%s\n' "collector=$version" "uid=$uid" "sudo=$sudo" "image=$image" "kernel=$1" "machine=$3" \
+    "release=$2" "pid1=$pid1" "systemd=$systemd" "virtualization=$virtualization" "container=$container" "clock=$started"
   end ok
 }
 
@@ -215,12 +218,15 @@ system_files() {
   if listable dmi "" /sys/class/dmi/id; then
     begin dmi
     for each in chassis_asset_tag sys_vendor product_name; do
-      printf '%s=%s\n' "$each" "$(cat "/sys/class/dmi/id/$each" 2>/dev/null)"
+      value=''
+      if [ -r "/sys/class/dmi/id/$each" ]; then IFS= read -r value <"/sys/class/dmi/id/$each"; fi
+      printf '%s=%s\n' "$each" "$value"
     done
     end ok
   fi
   begin uptime # without getconf: the kernel's interface has 100 ticks a second on every architecture that Azure offers
-  printf 'uptime=%s\nticks=%s\nboot_time=%s\n' "$(sed 's/ .*//' /proc/uptime)" "$(getconf CLK_TCK 2>/dev/null || echo 100)" \
+  read -r uptime _ </proc/uptime
+  printf 'uptime=%s\nticks=%s\nboot_time=%s\n' "$uptime" "$(getconf CLK_TCK 2>/dev/null || echo 100)" \
     "$(sed -n 's/^btime //p' /proc/stat)"
   end ok
   text cpus "" "$(getconf _NPROCESSORS_CONF 2>/dev/null || grep -c ^processor /proc/cpuinfo)"
@@ -231,7 +237,7 @@ system_files() {
   file reboot_packages "" /run/reboot-required.pkgs
 }
 
-cpu() { # half a second before all other probes; when that was busy, two seconds after them too, as a peak does not count
+cpu() { # a short look before all other probes; when that was busy, two seconds after them too, as a peak does not count
   begin cpu
   if [ ! -r /proc/stat ]; then
     end unsupported "needs /proc"
@@ -252,7 +258,7 @@ cpu_before() { # this collector's own load must not be taken for the VM's
   if [ ! -r /proc/stat ]; then return; fi
   cpu_sample
   first_line=$line first_busy=$busy first_all=$all
-  sleep 0.5 2>/dev/null || sleep 1
+  sleep "$cpu_window" 2>/dev/null || sleep 1
   cpu_sample
   second_line=$line second_busy=$busy second_all=$all
 }
@@ -435,6 +441,11 @@ python_for_backup() { # the names that the extension's main/handle.sh tries
 print("version=%d.%d.%d" % sys.version_info[:3])
 for name in ("imp", "distutils", "crypt"):
     try:
+        if name == "distutils" and sys.version_info > (3, 4):
+            from importlib.machinery import PathFinder
+            if PathFinder.find_spec(name):
+                print("distutils=yes") # without importing: setuptools would put its own in the place, in a third of a second
+                continue
         __import__(name)
         print(name + "=yes")
     except ImportError:
@@ -495,18 +506,9 @@ processes() {
     for each in processes dhcp_clients other_backup_processes; do note "$each" "" denied "/proc is mounted with hidepid"; done
     return
   fi
-  # "PID command line" of all, by one head, which puts "==> FILE <==" before each. Only the line after that counts, and none of
-  # over 1,000 bytes: those are scripts given as arguments, this one among them.
-  list=$(head -v -c 1001 /proc/[0-9]*/cmdline 2>/dev/null | tr '\000' ' ' | awk '
-    /^==> \/proc\/[0-9]+\/cmdline <==$/ { gsub(/[^0-9]/, ""); pid = $0; next }
-    pid { if (length($0) <= 1000) print pid, $0; pid = "" }')
+  look_at_processes
   begin processes
-  printf '%s\n' "$list" | grep -E "^[0-9]+ $agent_command" | while read -r pid line; do
-    stat=$(cat "/proc/$pid/stat" 2>/dev/null) || continue # it ended meanwhile
-    # shellcheck disable=SC2086 # what follows the name: 1 state, 2 parent, 20 start
-    set -- ${stat##*) }
-    printf '%s\t%s\t%s\t%s\t%s\n' "$pid" "$2" "$1" "${20}" "$line"
-  done | redact
+  printf '%s' "$agents"
   end ok
   begin dhcp_clients
   printf '%s\n' "$list" | sed -E 's/^[0-9]+ //' | grep -E '^([^ ]*/)?(dhclient|dhcpcd|udhcpc|wickedd-dhcp4)[^ /]*( |$)' | redact
@@ -514,6 +516,37 @@ processes() {
   begin other_backup_processes
   printf '%s\n' "$list" | sed -E 's/^[0-9]+ ([^ ]*).*/\1/; s/.*\///' | sort -u | grep -iE "$other_backups"
   end ok
+  # A worker that cannot run is started anew every second, and so is often there: a new one is looked at again.
+  for each in 1 2 3 4 5; do
+    if worker_is_settled; then return; fi
+    sleep 1
+    look_at_processes
+    begin later_processes "$uptime"
+    printf '%s' "$agents"
+    end ok
+  done
+}
+
+look_at_processes() { # $list: "PID command line" of all; $agents: of the agent's pid, parent, state, start, command line; $uptime
+  # By one head, which puts "==> FILE <==" before each. Only the line after that counts, and none of over 1,000 bytes: those are
+  # scripts given as arguments, this one among them.
+  list=$(head -v -c 1001 /proc/[0-9]*/cmdline 2>/dev/null | tr '\000' ' ' | awk '
+    /^==> \/proc\/[0-9]+\/cmdline <==$/ { gsub(/[^0-9]/, ""); pid = $0; next }
+    pid { if (length($0) <= 1000) print pid, $0; pid = "" }')
+  read -r uptime _ </proc/uptime
+  agents=$(printf '%s\n' "$list" | grep -E "^[0-9]+ $agent_command" | while read -r pid line; do
+    stat=$(cat "/proc/$pid/stat" 2>/dev/null) || continue # it ended meanwhile
+    # shellcheck disable=SC2086 # what follows the name: 1 state, 2 parent, 20 start
+    set -- ${stat##*) }
+    printf '%s\t%s\t%s\t%s\t%s\n' "$pid" "$2" "$1" "${20}" "$line"
+  done | redact)
+}
+
+worker_is_settled() { # or there is no daemon. Its first worker has lived three seconds, a later one a minute (in hundredths)
+  printf '%s\n' "$agents" | awk -F "$tab" -v uptime="$uptime" '
+    $5 ~ /[-\/]daemon/ { daemon = $4 }
+    $5 ~ /[-\/]run-exthandlers/ { worker = $4 }
+    END { exit daemon && (!worker || uptime * 100 - worker < (worker - daemon > 6000 ? 6000 : 300)) }'
 }
 
 # --- Extensions -------------------------------------------------------------------------------------------------------------
@@ -681,11 +714,14 @@ lib_dir_space() { # not by df, which looks into every mount point and so hangs w
 block_devices() {
   listable block_devices "" /sys/block || return 0
   begin block_devices
+  links=$(readlink -f /sys/block/*)
   for each in /sys/block/*; do
-    if [ ! -r "$each/size" ]; then continue; fi
-    read -r size <"$each/size"
-    printf '%s\t%s\t%s\t%s\t%s\n' "${each##*/}" $((size * 512)) "$(cat "$each/removable" 2>/dev/null)" \
-      "$(sed 's/ *$//' "$each/device/model" 2>/dev/null)" "$(readlink -f "$each" | sed 's#^/sys/devices/##')"
+    link=${links%%"$nl"*} links=${links#*"$nl"}
+    read -r size 2>/dev/null <"$each/size" || continue
+    removable='' model=''
+    read -r removable 2>/dev/null <"$each/removable"
+    if [ -e "$each/device/model" ]; then read -r model <"$each/device/model"; fi
+    printf '%s\t%s\t%s\t%s\t%s\n' "${each##*/}" $((size * 512)) "$removable" "$model" "${link#/sys/devices/}"
   done
   end ok
 }
@@ -789,7 +825,9 @@ firewall() {
     return
   fi
   nf_tables=no most=524288 rc=absent
-  if [ -d /sys/module/nf_tables ] || grep -q nf_tables_newtable /proc/kallsyms 2>/dev/null; then nf_tables=yes; fi
+  builtin=/lib/modules/$(uname -r)/modules.builtin # where it is not: the kernel's symbols, which are a hundred times as many
+  if [ -r "$builtin" ]; then set -- /nf_tables.ko "$builtin"; else set -- nf_tables_newtable /proc/kallsyms; fi
+  if [ -d /sys/module/nf_tables ] || grep -q "$1" "$2" 2>/dev/null; then nf_tables=yes; fi
   begin iptables
   run_iptables_save iptables-save
   # Where iptables is the new kind, rules of the old kind can stand beside.
@@ -1099,7 +1137,8 @@ main() {
   check_parameters
   session=$(env | proxy_lines)
   unset http_proxy https_proxy ftp_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY FTP_PROXY ALL_PROXY NO_PROXY
-  started=$(date +%s) uid=$(id -u) pid1=$(cat /proc/1/comm 2>/dev/null)
+  started=$(date +%s) uid=$(id -u) pid1=''
+  read -r pid1 2>/dev/null </proc/1/comm
   timeout='' setsid='' systemd=no
   # busybox' timeout leaves its watcher behind for a second
   case $(timeout --version 2>/dev/null) in *coreutils*) timeout=yes ;; esac

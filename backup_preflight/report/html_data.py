@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from backup_preflight.causes import CAUSES, Cause
+from backup_preflight.lang import tr
 from backup_preflight.logs import Logs
 from backup_preflight.report.message import printable
 from backup_preflight.report.run_report import Group, RunReport
@@ -39,12 +40,15 @@ def bounded(text: str) -> str:
     """The text without anything that steers a page or a terminal, and no longer than a person reads."""
     if len(text) <= LONGEST:
         return _plain(text)
-    return _plain(text[:LONGEST]) + f" … (the first {LONGEST} of {len(text)} characters; all are in the report of --json=FILE)"
+    left_out = tr(" … (the first {number} of {all} characters; all are in the report of --json=FILE)", number=LONGEST, all=len(text))
+    return _plain(text[:LONGEST]) + left_out
 
 
 def command(text: str) -> str:
     """A command, whole or not at all: part of one must not be run."""
-    return _plain(text) if len(text) <= LONGEST else f"# a command of {len(text)} characters: it is in the report of --json=FILE"
+    if len(text) <= LONGEST:
+        return _plain(text)
+    return tr("# a command of {number} characters: it is in the report of --json=FILE", number=len(text))
 
 
 def _plain(text: str) -> str:
@@ -101,8 +105,10 @@ def page_data(report: RunReport, vms: Sequence[Vm], groups: Sequence[GroupView],
     ]
     return {
         "verdicts": [verdict.value for verdict in Verdict],
+        "words": [tr(verdict.value) for verdict in Verdict],
+        "counted": tr("{number} {what}"),
         "symbols": [SYMBOLS.get(verdict, "•") for verdict in Verdict],
-        "states": {state.name.lower(): state.value for state in State},
+        "states": {state.name.lower(): tr(state.value) for state in State},
         "columns": [cause.id for cause in report.causes()],
         "checks": records,
         "texts": list(texts.of),

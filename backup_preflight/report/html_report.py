@@ -18,6 +18,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
+from backup_preflight.lang import language, tr, trn
 from backup_preflight.report.html_data import SYMBOLS, bounded, command, group_views, grouped_by_cause, ordered, page_data
 from backup_preflight.report.portal import notes
 from backup_preflight.report.run_report import RunReport
@@ -62,6 +63,7 @@ def render(report: RunReport, folder: Path, others: Sequence[OtherTest] = (), ex
         _environment()
         .get_template("page.html.jinja")
         .render(
+            lang=language(),
             report=report,
             vms=vms,
             causes=grouped_by_cause(views),
@@ -111,6 +113,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["command"] = command
+    environment.globals.update(tr=tr, trn=trn)
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     return environment
 

@@ -9,6 +9,8 @@ const byId = (id) => document.getElementById(id);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 const text = (number) => data.texts[number];
 const causeOf = (check) => data.checks[check].causes[0] ?? "";
+const wordOf = (verdict) => data.words[data.verdicts.indexOf(verdict)];
+const counted = (number, what) => data.counted.replace("{number}", number).replace("{what}", what);
 const className = (verdict) => verdict.replace(" ", "_");
 
 const state = { vm: "", verdicts: new Set(), cause: "", open: "" };
@@ -53,7 +55,7 @@ function fill(within, texts) {
 function badge(place, verdict) {
   const word = data.verdicts[verdict];
   place.classList.add(className(word));
-  place.replaceChildren(element("span", { ariaHidden: "true", textContent: data.symbols[verdict] }), ` ${word}`);
+  place.replaceChildren(element("span", { ariaHidden: "true", textContent: data.symbols[verdict] }), ` ${data.words[verdict]}`);
 }
 
 function linkTo(number) {
@@ -71,7 +73,7 @@ function mark(verdict, count) {
     { className: `mark ${className(word)}` },
     element("span", { ariaHidden: "true", textContent: data.symbols[verdict] }),
     count ? ` ${count}` : "",
-    element("span", { className: "sr", textContent: ` ${word}` }),
+    element("span", { className: "sr", textContent: ` ${data.words[verdict]}` }),
   );
 }
 
@@ -96,9 +98,9 @@ function row(number, words) {
 function counts(vm) {
   const found = new Map();
   for (const [, verdict] of vm.findings) found.set(verdict, (found.get(verdict) ?? 0) + 1);
-  const parts = [...found].sort(([a], [b]) => a - b).map(([verdict, number]) => [number, data.verdicts[verdict]]);
-  parts.push([vm.passed.length, "pass"], [vm.skipped.length, "not applicable"]);
-  return parts.filter(([number]) => number).map((part) => part.join(" ")).join(" · ");
+  const parts = [...found].sort(([a], [b]) => a - b).map(([verdict, number]) => [number, data.words[verdict]]);
+  parts.push([vm.passed.length, wordOf("pass")], [vm.skipped.length, wordOf("not applicable")]);
+  return parts.filter(([number]) => number).map((part) => counted(...part)).join(" · ");
 }
 
 function section(number) {
@@ -155,7 +157,7 @@ function logs(vm) {
 function quiet(word, checks) {
   if (!checks.length) return "";
   const made = clone("quiet-template");
-  made.firstElementChild.textContent = `${checks.length} ${word}`;
+  made.firstElementChild.textContent = counted(checks.length, wordOf(word));
   if (word === "pass") made.querySelector(".reason").remove();
   onUnfold(made, () => made.querySelector("tbody").append(...checks.map(([check, reason]) => quietRow(data.checks[check], reason))));
   return made;
