@@ -391,8 +391,10 @@ class Run:
         """Every format that was asked for. What could not be written, and why."""
         problems: list[str] = []
         if html := self.config.stash.get(HTML, None):
-            with _noted("--html", problems):
+            with _noted(f"--html={html.path}", problems):
                 html.write(report, session)
+                if self.report:
+                    self.report.screen.line(tr("HTML report: {address}", address=html.path.as_uri()))
         if target := self.config.option.json:
             with _noted(f"--json={target}", problems):
                 json_report.write(Path(target), report)
