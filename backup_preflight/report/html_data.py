@@ -152,7 +152,7 @@ class GroupView:
     @property
     def is_urgent(self) -> bool:
         """Whether it is unfolded at once."""
-        return self.group.verdict not in {Verdict.ADVICE, Verdict.UNDETERMINED}
+        return self.group.verdict not in {Verdict.ADVICE, Verdict.UNDETERMINED, Verdict.WAIVED}
 
 
 def group_views(groups: Sequence[Group], vms: Sequence[Vm]) -> list[GroupView]:

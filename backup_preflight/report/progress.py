@@ -19,14 +19,18 @@ class ProgressLine:
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
         self._started = time.monotonic()
+        self._is_there = False
 
     def show(self, progress: Progress) -> None:
         """Write the line anew."""
+        self._is_there = True
         self._screen.overwrite(words(progress, time.monotonic() - self._started, self._screen.width or 80))
 
     def clear(self) -> None:
         """Take the line away."""
-        self._screen.overwrite("")
+        if self._is_there:
+            self._screen.overwrite("")
+            self._is_there = False
 
 
 def words(progress: Progress, seconds: float, width: int) -> str:

@@ -67,7 +67,8 @@ def test_pytest_htmls_hooks_and_css_work(tmp_path: Path) -> None:
 
 def test_an_interrupted_run_says_what_it_knows(tmp_path: Path) -> None:
     (tmp_path / "interrupting.py").write_text(
-        "seen = []\ndef pytest_runtest_logreport(report):\n    seen.append(report)\n    if len(seen) > 300:\n        raise KeyboardInterrupt\n"
+        "seen = []\ndef pytest_runtest_logreport(report):\n    seen.append(report)\n    if len(seen) > 150:\n"
+        "        raise KeyboardInterrupt\n"
     )
     done = run("-p", "interrupting", "--hosts=recorded://examples", f"--html={tmp_path / 'r.html'}", path=tmp_path)
     assert done.returncode == 2

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from backup_preflight.logs import Logs
 from backup_preflight.report.html_data import LONGEST, bounded
 from backup_preflight.verdict import Verdict
 from selftests.report.browser.conftest import Show
@@ -25,7 +26,10 @@ def three() -> Any:
 
 
 def shown(page: Page, selector: str) -> list[str]:
-    return [place.inner_text().strip() for place in page.locator(selector).all() if place.is_visible()]
+    found: list[str] = page.locator(selector).evaluate_all(
+        "(all) => all.filter((one) => one.checkVisibility()).map((one) => one.innerText.trim())"
+    )
+    return found
 
 
 def names(page: Page) -> list[str]:
@@ -64,7 +68,7 @@ def test_the_verdict_the_cause_and_the_name_filter(show: Show) -> None:
 def test_an_open_vm_shows_only_what_passes_the_filter(show: Show) -> None:
     page = show(three())
     page.locator("#vms summary", has_text="bad-vm").click()
-    assert len(shown(page, ".vm .finding")) == 3
+    expect(page.locator(".vm .finding").filter(visible=True)).to_have_count(3)
     page.get_by_role("combobox", name="Cause").select_option("DISKSIZE")
     assert len(shown(page, ".vm .finding")) == 1
 
@@ -135,7 +139,7 @@ def test_the_keyboard_reaches_everything(show: Show) -> None:
         reached.add(page.evaluate("() => document.activeElement.tagName"))
     assert {"SELECT", "BUTTON", "A", "SUMMARY"} <= reached
     page.keyboard.press("Enter")
-    assert len(shown(page, ".vm .finding")) == 3
+    expect(page.locator(".vm .finding").filter(visible=True)).to_have_count(3)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -143,9 +147,9 @@ def test_the_keyboard_reaches_everything(show: Show) -> None:
 def test_axe_finds_nothing(count: int, scheme: str, show: Show, axe: str) -> None:
     bad = ROOT / "examples/bad-vm.recording"
     page = show(run_report(vm("bad-vm", bad)) if count == 1 else fleet_with_everything(count), color_scheme=scheme)
-    page.evaluate("() => document.querySelectorAll('details').forEach((details) => (details.open = true))")
-    page.locator(".quiet").first.wait_for()
-    page.evaluate("() => document.querySelectorAll('details').forEach((details) => (details.open = true))")
+    page.locator(".group").evaluate_all("(all) => all.forEach((one) => (one.open = true))")
+    page.locator(".vm").evaluate_all("(all) => all.slice(0, 5).forEach((one) => (one.open = true))")
+    page.locator(".quiet").first.evaluate("(one) => (one.open = true)")
     page.locator(".quiet tbody tr").first.wait_for()
     page.evaluate(axe)
     # page-level rules, all of WCAG 2.2 A and AA, and axe's best practices
@@ -163,6 +167,21 @@ def fleet_with_everything(count: int) -> Any:
         broken.results[0], verdict=Verdict.CRASH.value, problem="the suite itself has failed", reason="ValueError: x"
     )
     return run_report(*report.vms, dead("nobody"), broken)
+
+
+def test_a_waived_finding_says_why_and_logs_are_linked(show: Show) -> None:
+    bad = vm("bad", ROOT / "examples/bad-vm.recording")
+    first = next(place for place, result in enumerate(bad.results) if result.check == "LIN-02")
+    bad.results[first] = replace(bad.results[first], verdict=Verdict.WAIVED.value, waived="rebuilt on Friday, until 2026-06-30")
+    logs = Logs(show.directory / "logs/bad #1", ("waagent.log",), ("no permission for /var/log/azure",))
+    page = show(replace(run_report(bad), logs={"bad": logs}))
+    page.get_by_label("waived", exact=True).check()
+    page.locator(".group summary").filter(visible=True).click()
+    assert "rebuilt on Friday, until 2026-06-30" in page.locator(".group", has_text="LIN-02").inner_text()
+    page.locator("#vms summary").click()
+    expect(page.locator(".vm .finding").filter(visible=True)).to_contain_text("rebuilt on Friday")
+    assert page.get_by_role("link", name="waagent.log").get_attribute("href") == "logs/bad%20%231/waagent.log"
+    assert "no permission for /var/log/azure" in page.locator(".logs").inner_text()
 
 
 def test_a_thousand_vms_make_no_long_page(show: Show) -> None:
@@ -198,7 +217,7 @@ def test_paper_shows_all_of_it(show: Show) -> None:
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert len(shown(page, ".vm .finding")) == 22
     assert len(shown(page, ".quiet tbody tr")) == 108 + 23
-    assert [button for button in page.locator("button").all() if button.is_visible()] == []
+    assert shown(page, "button") == []
     assert not page.locator("#filters").is_visible()
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert shown(page, ".vm .finding") == []
@@ -237,7 +256,7 @@ def test_a_hostile_value_injects_nothing(value: str, show: Show) -> None:
     assert (show.directory / "report.html").stat().st_size < 300_000
     assert len(names(page)) == 2
     page.locator("#vms summary").first.click()
-    assert len(shown(page, ".vm .finding")) == 3
+    expect(page.locator(".vm .finding").filter(visible=True)).to_have_count(3)
     text = page.locator("body").inner_text()
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
     if len(value) > LONGEST:
