@@ -9,12 +9,13 @@ from bench import fabric
 from bench.measures.collector import measure_collector
 from bench.measures.peers import measure_ansible, measure_testinfra
 from bench.measures.pytest_cost import measure_items, measure_scale, measure_startup
-from bench.measures.reading import measure_dead, measure_floor, measure_latency
+from bench.measures.reading import measure_dead, measure_floor, measure_latency, measure_shared
 from bench.network import isolate
 
 MEASURES = {
     "floor": measure_floor,
     "latency": measure_latency,
+    "shared": measure_shared,
     "items": measure_items,
     "testinfra": measure_testinfra,
     "ansible": measure_ansible,
