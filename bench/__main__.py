@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from bench import fabric
@@ -32,6 +33,7 @@ def main(names: list[str]) -> None:
         raise SystemExit(f"bench: no measure {', '.join(sorted(unknown))}; known: {', '.join(MEASURES)}")
     if os.geteuid() != 0:
         raise SystemExit("bench: needs root, for network namespaces of its own")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and namespaces are ended
     isolate()
     fabric.start()
     load = os.getloadavg()[0]
