@@ -15,7 +15,6 @@ from backup_preflight.errors import UsageError
 from backup_preflight.report.html_report import Extras, OtherTest, render
 from backup_preflight.report.run_report import RunReport
 
-NAME = "preflight-html"
 _OUTCOMES = {"passed": 0, "skipped": 1, "failed": 2}
 _LONGEST = 20_000
 """Characters kept of what a test of somebody else's has said."""
