@@ -82,9 +82,3 @@ class HtmlReport:
         self._config.hook.pytest_html_results_summary(**added, session=session)
         page = render(report, self.path.parent, list(self._others.values()), extras)
         self.path.write_text(page, encoding="utf-8", newline="\n")
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say where it is."""
-        if self.path.exists():
-            terminalreporter.write_line(f"HTML report: {self.path.as_uri()}")
