@@ -43,6 +43,9 @@ class Verdict(Enum):
     CRASH = "crash"
 
 
+_NO_FINDING = frozenset({Verdict.PASS.value, Verdict.NOT_APPLICABLE.value})
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """One check on one VM, in plain words: every report renders this and knows nothing else.
@@ -81,7 +84,7 @@ class Result:
     @property
     def is_finding(self) -> bool:
         """Whether somebody should read it."""
-        return self.verdict not in {Verdict.PASS.value, Verdict.NOT_APPLICABLE.value}
+        return self.verdict not in _NO_FINDING
 
     def as_data(self) -> dict[str, Any]:
         """Plain data, for JSON and between processes."""

@@ -69,7 +69,8 @@ class Vm:
 
     def of(self, verdict: Verdict) -> list[Result]:
         """The results with that verdict."""
-        return [result for result in self.results if result.verdict == verdict.value]
+        wanted = verdict.value  # once: it is looked up slowly
+        return [result for result in self.results if result.verdict == wanted]
 
     @property
     def findings(self) -> list[Result]:
