@@ -115,6 +115,12 @@ def test_agent_is_running(agent: Agent, system: System, network: Network) -> Non
             fix="Let it go on.",
             problem="the Azure Linux agent is frozen",
         )
+    worker = None if agent.ended_worker or agent.is_mostly_without_worker else agent.worker
+    is_first = worker is not None and agent.daemon.age - worker.age <= FIRST_WORKER_SECONDS
+    if worker and worker.age >= (SETTLED_SECONDS if is_first else FIRST_WORKER_SECONDS):
+        return
+    if _waits_for_the_fabric(network):
+        not_applicable("a worker starts and stays only where the wire server answers, and it does not: see NET-01")
     if agent.ended_worker:
         fail(
             f"the worker {agent.ended_worker} ended {agent.ended_worker.age:.0f} s after its start, while we looked{state}",
@@ -122,17 +128,13 @@ def test_agent_is_running(agent: Agent, system: System, network: Network) -> Non
             fix=WORKER_ENDS,
             problem="the Azure Linux agent's extension worker ends again and again",
         )
-    if agent.worker is None or agent.is_mostly_without_worker:
-        _without_worker(agent, agent.daemon, system, network, state)
-    is_first = agent.daemon.age - agent.worker.age <= FIRST_WORKER_SECONDS
-    if agent.worker.age < (SETTLED_SECONDS if is_first else FIRST_WORKER_SECONDS):
-        ages = f"it is {max(agent.worker.age, 0):.0f} s old, the daemon {agent.daemon.age:.0f} s"
-        raise NotObserved(Status.NOT_COLLECTED, f"whether the worker stays: {ages}", AGAIN)
+    if worker is None:
+        _without_worker(agent, agent.daemon, system, state)
+    ages = f"it is {max(worker.age, 0):.0f} s old, the daemon {agent.daemon.age:.0f} s"
+    raise NotObserved(Status.NOT_COLLECTED, f"whether the worker stays: {ages}", AGAIN)
 
 
-def _without_worker(agent: Agent, daemon: Process, system: System, network: Network, state: str) -> NoReturn:
-    if _waits_for_the_fabric(network):
-        not_applicable("the daemon starts its worker when the wire server answers, and it does not: see NET-01")
+def _without_worker(agent: Agent, daemon: Process, system: System, state: str) -> NoReturn:
     if daemon.age <= FIRST_WORKER_SECONDS:
         raise NotObserved(Status.NOT_COLLECTED, f"whether a worker comes: the daemon started {daemon.age:.0f} s ago", AGAIN)
     found = f"{daemon} has run for {daemon.age:.0f} s without a worker"
