@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backup_preflight.recording import SUFFIX, Recording, load
+from backup_preflight.targets.paths import expand_user, is_directory
 from backup_preflight.targets.spec import Spec
 
 
@@ -24,13 +25,16 @@ class RecordedTarget:
 
 def expand_recorded(spec: Spec) -> list[Spec]:
     """One entry per recording of a file or directory, sorted by name. Raises UsageError, and NotARecording for a bad file."""
-    path = Path(spec.name).expanduser()
-    if path.is_dir():
+    path = expand_user(spec.name)
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in it
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise spec.entry.error(f"{reason}; name a recording or a directory of recordings") from None
+    if is_directory(path):
         files = sorted(path.glob(f"*{SUFFIX}"))
         if not files:
             raise spec.entry.error(f"the directory has no *{SUFFIX} file; write some with --record {path}")
-    elif path.exists():
-        files = [path]
     else:
-        raise spec.entry.error("there is no such file or directory; name a recording or a directory of recordings")
+        files = [path]
     return [replace(spec, name=str(file), label=load(file).target or file.name.removesuffix(SUFFIX)) for file in files]
