@@ -5,8 +5,6 @@ Installed, it is loaded into every pytest run, so it acts only on its own checks
 
 from __future__ import annotations
 
-import getpass
-import os
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -22,11 +20,13 @@ from backup_preflight.report.run_report import RunReport
 from backup_preflight.report.summary import Vm, exit_code
 from backup_preflight.report.terminal import TerminalReport
 from backup_preflight.session import SESSION, Session
-from backup_preflight.targets import PASSWORD_VARIABLE, Options, expand, register_backends
+from backup_preflight.targets import Options, expand, password, register_backends
+from backup_preflight.targets.password import PASSWORD_VARIABLE
 from backup_preflight.targets.secret import Secret
 from backup_preflight.verdict import Result, Rules, Verdict
 
 RESULT = pytest.StashKey[Result]()
+PASSWORD = pytest.StashKey[Secret | None]()
 _CATEGORIES = {
     Verdict.ADVICE.value: ("advice", "a", ("ADVICE", {"yellow": True})),
     Verdict.UNDETERMINED.value: ("undetermined", "?", ("UNDETERMINED", {"purple": True})),
@@ -56,7 +56,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    """``--explain`` and ``--list-errors`` need no VM."""
+    """``--explain`` and ``--list-errors`` need no VM. Before any plugin starts a program, the environment loses its password."""
+    if _ours(config):
+        config.stash[PASSWORD] = password.take()
     try:
         if config.option.explain is not None:
             text = reference.explain(find_check(config.option.explain)) if config.option.explain else reference.list_checks()
@@ -97,6 +99,7 @@ def _session(config: pytest.Config) -> Session:
     option = config.option
     rules = Rules(Edition(option.edition), find_error(option.error) if option.error else None)
     register_backends()
+    password.forbid_core_files()
     targets, notes = expand(
         Options(
             hosts=option.hosts,
@@ -109,7 +112,7 @@ def _session(config: pytest.Config) -> Session:
             force_ansible=option.force_ansible,
             accept_new_host_keys=option.accept_new_host_keys,
             storage_endpoints=tuple(option.storage_endpoint),
-            password=_password(ask=option.ask_pass),
+            password=_password(config),
         )
     )
     if option.forks < 1:
@@ -120,16 +123,21 @@ def _session(config: pytest.Config) -> Session:
     return Session(targets, notes, rules, option.forks, record)
 
 
-def _password(*, ask: bool) -> Secret | None:
-    """For the ``winrm://`` entries without one: typed in, else of the environment. Raises UsageError."""
-    if not ask:
-        found = os.environ.get(PASSWORD_VARIABLE)
-        return Secret(found) if found else None
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
-    except OSError:
-        raise UsageError(f"--ask-pass: there is no terminal to ask at; set the environment variable {PASSWORD_VARIABLE}") from None
-    return Secret(getpass.getpass("Password of the winrm:// entries: "))
+def _password(config: pytest.Config) -> Secret | None:
+    """For the ``winrm://`` entries without one. A worker of pytest-xdist is told it by the run that started it. Raises UsageError."""
+    if hasattr(config, "workerinput"):
+        told = config.workerinput.get(PASSWORD_VARIABLE)
+        return Secret(told) if told else None
+    if config.option.ask_pass:
+        config.stash[PASSWORD] = password.ask()
+    return config.stash.get(PASSWORD, None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """pytest-xdist's workers inherit no password."""
+    if found := node.config.stash.get(PASSWORD, None):
+        node.workerinput[PASSWORD_VARIABLE] = found.reveal()
 
 
 def _directory(name: str, path: Path) -> Path:

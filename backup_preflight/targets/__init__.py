@@ -18,18 +18,17 @@ from backup_preflight.targets.inventory import expand_ansible
 from backup_preflight.targets.live import LiveTarget
 from backup_preflight.targets.options import Options
 from backup_preflight.targets.parse import parse
+from backup_preflight.targets.password import PASSWORD_VARIABLE
 from backup_preflight.targets.recorded import RecordedTarget, expand_recorded
 from backup_preflight.targets.spec import SCHEMES, Spec, existing_file, nearest
 from backup_preflight.targets.ssh_config import resolve
 from backup_preflight.targets.testinfra_backends import register_backends
 from backup_preflight.targets.winrm_settings import WITHOUT_PASSWORD
 
-__all__ = ["PASSWORD_VARIABLE", "LiveTarget", "Options", "RecordedTarget", "Target", "expand", "register_backends"]
+__all__ = ["LiveTarget", "Options", "RecordedTarget", "Target", "expand", "register_backends"]
 
 _EXPANDERS = {"ansible": expand_ansible, "recorded": expand_recorded}
 _ENDPOINT = re.compile(r"(?!-)[A-Za-z0-9.-]{1,253}")
-PASSWORD_VARIABLE = "PREFLIGHT_PASSWORD"  # noqa: S105  (the name of a variable)
-"""Environment variable with the password of the ``winrm://`` entries that have none."""
 
 _WARNING = (
     "a password in --hosts can be seen in the process list, the shell history and CI logs; "
