@@ -65,6 +65,7 @@ NOT_COLLECTED = Section(Status.NOT_COLLECTED, detail="the recording is of an old
 class Recording:
     """Everything that is known of one VM.
 
+    ``collector`` is the SHA-256 digest of the collector that the suite sent; empty when a person ran one.
     ``started`` and ``finished`` are the suite's clock (seconds since 1970) around the run; None when a person ran the collector.
     """
 
@@ -75,6 +76,7 @@ class Recording:
     started: float | None = None
     finished: float | None = None
     stderr: str = ""
+    collector: str = ""
 
     def section(self, name: str, subject: str = "") -> Section:
         """The section, or a stand-in with status ``not collected``."""
@@ -144,6 +146,7 @@ def save(recording: Recording, directory: Path, name: str) -> Path:
         "started": recording.started,
         "finished": recording.finished,
         "stderr": recording.stderr,
+        "collector": recording.collector,
     }
     path = directory / (re.sub(r"[^A-Za-z0-9._@-]", "_", name).lstrip(".") + SUFFIX)
     handle, temporary = tempfile.mkstemp(dir=directory, prefix=".", suffix=SUFFIX)
@@ -173,7 +176,7 @@ def _split_meta(data: bytes) -> tuple[dict[str, Any], bytes]:
         raise NotARecording("is damaged: its first line is no JSON") from None
     if not isinstance(raw, dict):
         raise NotARecording("is damaged: its first line is no JSON object")
-    meta: dict[str, Any] = {key: _plain(raw[key]) for key in ("target", "stderr") if raw.get(key)}
+    meta: dict[str, Any] = {key: _plain(raw[key]) for key in ("target", "stderr", "collector") if raw.get(key)}
     for key in ("started", "finished"):
         value = raw.get(key)
         if isinstance(value, (int, float)) and not isinstance(value, bool):

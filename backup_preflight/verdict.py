@@ -45,7 +45,8 @@ class Result:
     """One check on one VM, in plain words: every report renders this and knows nothing else.
 
     ``problem`` is what is wrong, without the VM; ``reason`` says why there is no verdict, ``remedy`` what would bring one;
-    ``blocked_by`` is the check that explains it; ``system`` is that of the VM, in the result of reading it.
+    ``blocked_by`` is the check that explains it; ``system`` is that of the VM, in the result of reading it, and
+    ``collector`` what read it.
     """
 
     target: str
@@ -65,6 +66,7 @@ class Result:
     link: str = ""
     page_date: str = ""
     system: str = ""
+    collector: str = ""
 
     @property
     def headline(self) -> str:
@@ -189,9 +191,9 @@ def unreachable(target: str, problem: ConnectionProblem) -> Result:
     )
 
 
-def read(target: str, description: str, system: str) -> Result:
+def read(target: str, description: str, system: str, collector: str) -> Result:
     """The result of reading a VM that could be read."""
-    return Result(target, CONNECTION, Verdict.PASS.value, found=description, wanted=READABLE, system=system)
+    return Result(target, CONNECTION, Verdict.PASS.value, found=description, wanted=READABLE, system=system, collector=collector)
 
 
 def _crash(target: str, check: Check, rules: Rules, error: Exception) -> Result:

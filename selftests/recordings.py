@@ -133,7 +133,7 @@ MOUNTS = """\
 SCSI = "LNXSYSTM:00/LNXSYBUS:00/ACPI0004:00/VMBUS:00"
 
 _RUN = {
-    "collector": 1,
+    "collector": "0.1.0",
     "uid": 0,
     "sudo": "yes",
     "image": "no",

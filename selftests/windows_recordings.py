@@ -158,7 +158,7 @@ def body(content: bytes) -> bytes:
 _BODIES: dict[str | Key, Change] = {
     "run": doc(
         {
-            "collector": 1,
+            "collector": "0.1.0",
             "account": r"VM9\azureuser",
             "powershell": "5.1.20348.2849",
             "language_mode": "FullLanguage",

@@ -16,7 +16,8 @@
 # Functions are called by name from "everything", and in subshells on purpose:
 # shellcheck disable=SC2329,SC2030,SC2031
 
-version=1
+format=1
+version=0.1.0
 lib=/var/lib/waagent
 backup=Microsoft.Azure.RecoveryServices.VMSnapshotLinux
 most=65536
@@ -50,6 +51,12 @@ check_parameters() {
 }
 
 refuse() { echo "linux.sh: the parameter $1 is not valid" >&2 && exit 2; }
+
+own_digest() { # of the file that this is; nothing when it came on standard input
+  case $({ sed -n '2{p;q;}' <"$0"; } 2>/dev/null) in
+    '# Azure Backup preflight: the collector'*) { sha256sum <"$0" | cut -c 1-64; } 2>/dev/null ;;
+  esac
+}
 
 # --- The frame --------------------------------------------------------------------------------------------------------------
 
@@ -200,8 +207,9 @@ system_run() {
     run 2 systemd-detect-virt --container && container=$out
   fi
   begin run
-  printf '%s\n' "collector=$version" "uid=$uid" "sudo=$sudo" "image=$image" "kernel=$(uname -s)" "machine=$(uname -m)" \
-    "release=$(uname -r)" "pid1=$pid1" "systemd=$systemd" "virtualization=$virtualization" "container=$container" "clock=$started"
+  printf '%s\n' "collector=$version" "sha256=$digest" "uid=$uid" "sudo=$sudo" "image=$image" "kernel=$(uname -s)" \
+    "machine=$(uname -m)" "release=$(uname -r)" "pid1=$pid1" "systemd=$systemd" "virtualization=$virtualization" \
+    "container=$container" "clock=$started"
   end ok
 }
 
@@ -1080,7 +1088,7 @@ main() {
   case $(timeout --version 2>/dev/null) in *coreutils*) timeout=yes ;; esac
   if has setsid; then setsid=setsid; fi
   if [ "$image" = no ] && [ -d /run/systemd/system ]; then systemd=yes; fi
-  printf '%s azure-backup-preflight %s linux\n' "$nonce" $version
+  printf '%s azure-backup-preflight %s linux\n' "$nonce" $format
   # The tally is what comes from descriptor 3: an "s" for each complete section, a "g" for each complete group, how many groups
   # there must be. It says whether all came to its end, and a recording in which it did not is not marked as done.
   exec 4>&1
@@ -1094,6 +1102,7 @@ main() {
 
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin PYTHONDONTWRITEBYTECODE=1
 umask 077
+digest=$(own_digest)
 cd / || exit
 if [ "${1:-}" = - ]; then read_parameters; fi
 main </dev/null

@@ -19,7 +19,7 @@ $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 $WarningPreference = 'SilentlyContinue'
 
-$version = 1
+$version = '0.1.0'
 $state = @{ sections = 0; cim = ''; tls = 0 }
 $connectSeconds = 5
 $epoch = [datetime]'1970-01-01'
@@ -308,10 +308,15 @@ function Get-Proxy { # of WinHTTP, else of the Local System account: HOST:PORT
 
 function Get-Run {
   @{
-    collector = $version; account = "$env:USERDOMAIN\$env:USERNAME"; powershell = "$($PSVersionTable.PSVersion)"
+    collector = $version; sha256 = Get-OwnDigest; account = "$env:USERDOMAIN\$env:USERNAME"; powershell = "$($PSVersionTable.PSVersion)"
     language_mode = "$($ExecutionContext.SessionState.LanguageMode)"; culture = (Get-UICulture).Name
     architecture = $env:PROCESSOR_ARCHITECTURE; wow64 = $wow64; cpus = $env:NUMBER_OF_PROCESSORS; clock = Get-Date
   }
+}
+
+function Get-OwnDigest { # of the file that this is; empty when it came over the connection
+  if (-not $PSCommandPath) { return '' }
+  try { (Get-FileHash -LiteralPath $PSCommandPath -Algorithm SHA256).Hash.ToLower() } catch { '' }
 }
 
 function Get-Identity { # of the token's groups only Administrators and the integrity level

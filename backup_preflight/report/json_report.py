@@ -24,6 +24,7 @@ def write(path: Path, report: RunReport) -> None:
                 "target": vm.id,
                 "system": vm.system,
                 "description": vm.description,
+                "collector": vm.collector,
                 "counts": vm.counts,
                 "results": [_plain(result) for result in vm.results],
             }
@@ -34,5 +35,5 @@ def write(path: Path, report: RunReport) -> None:
 
 
 def _plain(result: Result) -> dict[str, Any]:
-    """Every field but the VM's system, which stands with the VM; and the first line as people read it."""
-    return {"headline": result.headline, **{key: value for key, value in result.as_data().items() if key != "system"}}
+    """Every field but those that stand with the VM; and the first line as people read it."""
+    return {"headline": result.headline, **{key: value for key, value in result.as_data().items() if key not in {"system", "collector"}}}
