@@ -14,21 +14,24 @@ import pytest
 from backup_preflight.causes import Edition, find_error
 from backup_preflight.checks import PACKAGES, Check, catalogue, check_of, find_check
 from backup_preflight.errors import UsageError
+from backup_preflight.logs import LogCollection, Logs
 from backup_preflight.report import json_report, reference
 from backup_preflight.report.message import printable, render
 from backup_preflight.report.run_report import RunReport
 from backup_preflight.report.summary import Vm, exit_code
 from backup_preflight.report.terminal import TerminalReport
-from backup_preflight.session import SESSION, Session
+from backup_preflight.session import FLEET, SESSION, Session
 from backup_preflight.targets import Options, expand, password, register_backends
 from backup_preflight.targets.password import PASSWORD_VARIABLE
 from backup_preflight.targets.secret import Secret
 from backup_preflight.verdict import Result, Rules, Verdict
+from backup_preflight.waivers import Waivers, load_waivers
 
 RESULT = pytest.StashKey[Result]()
 PASSWORD = pytest.StashKey[Secret | None]()
 _CATEGORIES = {
     Verdict.ADVICE.value: ("advice", "a", ("ADVICE", {"yellow": True})),
+    Verdict.WAIVED.value: ("waived", "w", ("WAIVED", {"cyan": True})),
     Verdict.UNDETERMINED.value: ("undetermined", "?", ("UNDETERMINED", {"purple": True})),
     Verdict.UNREACHABLE.value: ("unreachable", "U", ("UNREACHABLE", {"red": True})),
 }
@@ -42,10 +45,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--fail-on-advice", action="store_true", help="advice fails the run too")
     group.addoption("--allow-undetermined", action="store_true", help="exit 0 although something could not be seen")
+    group.addoption(
+        "--waivers", metavar="FILE", help="findings that are accepted until a day, as TOML; they are shown and do not fail the run"
+    )
     group.addoption("--error", metavar="TEXT", help="only the causes of this error: a code, or (part of) its heading, English or Korean")
     group.addoption("--list-errors", action="store_true", help="list the errors with their causes, and exit")
     group.addoption("--explain", nargs="?", const="", metavar="ID", help="explain a check (without ID: list them), and exit")
     group.addoption("--record", metavar="DIR", help="keep what was read of each VM, for recorded://DIR")
+    group.addoption("--collect-logs", metavar="DIR", help="fetch the agent's logs of VMs with findings, secrets masked")
     group.addoption("--json", metavar="FILE", help="write every result as JSON")
     group.addoption(
         "--storage-endpoint", action="append", default=[], metavar="HOST", help="a storage host the VMs shall reach; repeatable"
@@ -118,9 +125,12 @@ def _session(config: pytest.Config) -> Session:
     if option.forks < 1:
         raise UsageError(f"--forks={option.forks}: give a number of 1 or more")
     record = _directory("--record", Path(option.record)) if option.record else None
+    if option.collect_logs:
+        _directory("--collect-logs", Path(option.collect_logs))
     if option.json:
         _directory("--json", Path(option.json).parent)
-    return Session(targets, notes, rules, option.forks, record)
+    waivers = load_waivers(Path(option.waivers)) if option.waivers else Waivers()
+    return Session(targets, notes, rules, option.forks, record, waivers)
 
 
 def _password(config: pytest.Config) -> Secret | None:
@@ -174,6 +184,9 @@ class Run:
         self.edition = session.rules.edition
         self.vms: dict[str, Vm] = {}
         self.expected: dict[str, int] = {}
+        logs, is_worker = config.option.collect_logs, hasattr(config, "workerinput")
+        self.logs = LogCollection(Path(logs), config.option.forks) if logs and not is_worker else None
+        self.fetched: dict[str, Logs] = {}
         self.started = datetime.now(timezone.utc)
         terminal = config.pluginmanager.get_plugin("terminalreporter")
         self.report = TerminalReport(terminal) if terminal else None
@@ -252,8 +265,8 @@ class Run:
         item.stash[RESULT] = result
         if result.verdict == Verdict.NOT_APPLICABLE.value:
             pytest.skip(result.reason)
-        if result.verdict == Verdict.ADVICE.value:
-            item.add_report_section("call", "advice", render(result))
+        if result.verdict in {Verdict.ADVICE.value, Verdict.WAIVED.value}:
+            item.add_report_section("call", result.verdict, render(result))
         elif result.verdict != Verdict.PASS.value:
             pytest.fail(render(result), pytrace=False)
 
@@ -283,6 +296,8 @@ class Run:
         vm = self.vms.setdefault(result.target, Vm(result.target))
         vm.add(result)
         self.expected[vm.id] = self.expected.get(vm.id, 0) - 1
+        if self.logs and self.expected[vm.id] == 0 and _wants_logs(vm):
+            self.logs.start(self.session.targets[vm.id])
         if self.report and self.expected[vm.id] == 0 and self.config.option.verbose <= 0:
             self.report.show(vm)
 
@@ -301,6 +316,8 @@ class Run:
                 self.config.option.tbstyle = "no"
                 if self.report:
                     self.report.hush()
+        if self.logs:
+            self.fetched = self.logs.finish(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
         if not hasattr(self.config, "workerinput"):
             self._write(self._run_report(int(session.exitstatus)))
 
@@ -310,7 +327,17 @@ class Run:
         order = {id_: place for place, id_ in enumerate(self.session.targets)}
         vms = sorted(self.vms.values(), key=lambda vm: order.get(vm.id, len(order)))
         seconds = (datetime.now(timezone.utc) - self.started).total_seconds()
-        return RunReport(tuple(vms), self.edition, exit_code, self.started, seconds, self.error, tuple(self.session.notes))
+        return RunReport(
+            tuple(vms),
+            self.edition,
+            exit_code,
+            self.started,
+            seconds,
+            self.error,
+            tuple(self.session.notes),
+            self.session.waivers,
+            self.fetched,
+        )
 
     def _write(self, report: RunReport) -> None:
         """Every format that was asked for."""
@@ -340,6 +367,11 @@ def _target(item: pytest.Item) -> str | None:
 def _result(report: pytest.TestReport) -> Result | None:
     data = getattr(report, "preflight", None)
     return Result.from_data(data) if data else None
+
+
+def _wants_logs(vm: Vm) -> bool:
+    """Whether somebody will look into this VM: it could be read, and something was found."""
+    return vm.id != FLEET and not vm.of(Verdict.UNREACHABLE) and any(result.is_finding for result in vm.results)
 
 
 def _foreign_failures(session: pytest.Session, results: list[Result]) -> bool:

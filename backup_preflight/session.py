@@ -13,6 +13,7 @@ from backup_preflight.facts.vm import Facts, facts_of
 from backup_preflight.fleet import Fleet
 from backup_preflight.targets import Target
 from backup_preflight.verdict import Judge, Result, Rules, judge, read, unreachable
+from backup_preflight.waivers import Waivers
 
 FLEET = "all VMs"
 """Stands for the target in results that concern several VMs."""
@@ -21,10 +22,11 @@ FLEET = "all VMs"
 class Session:
     """What the fixtures, the checks and the reports of one pytest run share."""
 
-    def __init__(self, targets: list[Target], notes: list[str], rules: Rules, forks: int, record: Path | None) -> None:
+    def __init__(self, targets: list[Target], notes: list[str], rules: Rules, forks: int, record: Path | None, waivers: Waivers) -> None:
         self.targets = {target.id: target for target in targets}
         self.notes = notes
         self.rules = rules
+        self.waivers = waivers
         self._gathering = Gathering(targets, forks, record)
         self._judges: dict[str, Judge] = {}
 
@@ -59,9 +61,10 @@ class Session:
 
     def result(self, check: Check, id_: str | None) -> Result:
         """The verdict of a check on a VM; without a VM, on all of them together."""
-        if id_ is None:
-            return judge(FLEET, check, self.rules, {"fleet": self.fleet()}, None)
-        return self._judge(id_).result(check)
+        return self.waivers.apply(self._fleet_result(check) if id_ is None else self._judge(id_).result(check))
+
+    def _fleet_result(self, check: Check) -> Result:
+        return judge(FLEET, check, self.rules, {"fleet": self.fleet()}, None)
 
     def _judge(self, id_: str) -> Judge:
         if id_ not in self._judges:

@@ -35,6 +35,7 @@ class Verdict(Enum):
     FAIL = "fail"
     ADVICE = "advice"
     UNDETERMINED = "undetermined"
+    WAIVED = "waived"
     NOT_APPLICABLE = "not applicable"
     UNREACHABLE = "unreachable"
     CRASH = "crash"
@@ -45,8 +46,8 @@ class Result:
     """One check on one VM, in plain words: every report renders this and knows nothing else.
 
     ``problem`` is what is wrong, without the VM; ``reason`` says why there is no verdict, ``remedy`` what would bring one;
-    ``blocked_by`` is the check that explains it; ``system`` is that of the VM, in the result of reading it, and
-    ``collector`` what read it.
+    ``blocked_by`` is the check that explains it; ``waived`` says why a finding is accepted, and until when; ``system`` is that
+    of the VM, in the result of reading it, and ``collector`` what read it.
     """
 
     target: str
@@ -63,6 +64,7 @@ class Result:
     reason: str = ""
     remedy: str = ""
     blocked_by: str = ""
+    waived: str = ""
     link: str = ""
     page_date: str = ""
     system: str = ""

@@ -16,7 +16,17 @@ from lab.winrm.powershell.tree import parse, text, walk
 
 LINE = 140
 COMMANDS = {
-    *("foreach-object", "get-acl", "get-childitem", "get-ciminstance", "get-content", "get-date", "get-filehash", "get-item", "get-itemproperty"),
+    *(
+        "foreach-object",
+        "get-acl",
+        "get-childitem",
+        "get-ciminstance",
+        "get-content",
+        "get-date",
+        "get-filehash",
+        "get-item",
+        "get-itemproperty",
+    ),
     *("get-process", "get-random", "get-uiculture", "get-winevent", "invoke-cimmethod", "new-object", "select-object", "set-strictmode"),
     *("sort-object", "start-sleep", "test-path", "where-object"),
 }

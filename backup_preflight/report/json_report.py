@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from backup_preflight.logs import Logs
 from backup_preflight.report.run_report import RunReport
 from backup_preflight.verdict import Result
 
@@ -19,6 +20,7 @@ def write(path: Path, report: RunReport) -> None:
         "suite": report.suite,
         "edition": report.edition.value,
         "exit_code": report.exit_code,
+        "waivers": report.waiver_notes(),
         "vms": [
             {
                 "target": vm.id,
@@ -26,12 +28,19 @@ def write(path: Path, report: RunReport) -> None:
                 "description": vm.description,
                 "collector": vm.collector,
                 "counts": vm.counts,
+                "logs": _logs(report.logs.get(vm.id)),
                 "results": [_plain(result) for result in vm.results],
             }
             for vm in report.vms
         ],
     }
     path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _logs(logs: Logs | None) -> dict[str, Any] | None:
+    if logs is None:
+        return None
+    return {"directory": str(logs.directory), "files": list(logs.files), "problems": list(logs.problems)}
 
 
 def _plain(result: Result) -> dict[str, Any]:

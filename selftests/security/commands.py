@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import tree_sitter
 import tree_sitter_bash
 
-_BUILT_IN = frozenset(
-    "break cd command continue echo exec exit export false kill printf read return set shift test trap umask unset wait [".split()
-)
-_KEYWORDS = frozenset("do done fi if then while".split())
+_BUILT_IN = {
+    *("break", "cd", "command", "continue", "echo", "exec", "exit", "export", "false", "kill", "printf", "read", "return", "set"),
+    *("shift", "test", "trap", "umask", "unset", "wait"),
+}
+_KEYWORDS = {"do", "done", "fi", "if", "then", "while"}
 _WRAPPERS = {"run": 1, "run_all": 1, "limit": 1, "limit_all": 1, "captured": 0, "yes_no": 0, "file": 3, "has": 0}
 """Functions that start the program that is this argument of theirs."""
 
@@ -28,7 +29,7 @@ def programs(script: str) -> set[str]:
                 found.add(words[place + 1])
         elif node.type == "for_statement":  # for python in python3 …; do if has "$python"
             found |= {_text(child) for child in node.named_children if "python" in _text(child) and child.type == "word"}
-    return {name for name in found - functions - _BUILT_IN - _KEYWORDS if name[0].isalpha() and "." not in name}
+    return {name for name in found - functions - _BUILT_IN - _KEYWORDS if name.replace("-", "").isalnum()}
 
 
 def _walk(node: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
