@@ -1,0 +1,142 @@
+"""Reading changes nothing on a real guest: its files, its processes, what is opened for writing; and the least rights are enough."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backup_preflight.collect.script import RESTRICTED_COLLECTOR, collector_text
+from backup_preflight.verdict import Verdict
+from lab import suite
+from lab.client import RunningLab
+from lab.host import Host
+from selftests.sshd import missing
+
+LOGIN = (
+    *(
+        r"/var/log/(wtmp|btmp|lastlog|faillog|auth\.log|syslog|messages|user\.log|daemon\.log)",
+        r"/var/log/journal/.*",
+        r"/run/log/journal/.*",
+    ),
+    *(r"/run/(utmp|user/.*|user|sudo/.*|motd.*|log/journal)", r"/run/systemd/(sessions|users|inhibit|journal|transient|units|seats)(/.*)?"),
+    *(r"/var/lib/(systemd/(linger|timers)|sudo)(/.*)?", r"/run/systemd/(ask-password|generator.*|show-status).*"),
+)
+"""What a login writes about itself, whoever logs in and whatever is run then: records of logins, the journal, systemd's session."""
+
+LOGIN_PROGRAMS = {"sshd", "sudo", "unix_chkpwd", "run-parts", "env", "bash"}
+"""Programs of the login, before the collector's own first one."""
+
+_WRITES = "creat,unlink,unlinkat,rename,renameat,renameat2,mkdir,mkdirat,rmdir,link,linkat,symlink,symlinkat,mknod,mknodat,chmod,fchmod"
+_WRITES += ",fchmodat,chown,fchown,lchown,fchownat,truncate,ftruncate,utime,utimensat,setxattr,removexattr,mount,umount2,init_module"
+_WRITES += ",finit_module,settimeofday,clock_settime,sethostname,swapon,reboot"
+_OPENED = re.compile(r"(O_WRONLY|O_RDWR|O_CREAT|O_TRUNC)")
+_HARMLESS = re.compile(r'"/dev/(null|tty|pts/\d+|ptmx|zero)"')
+
+
+@pytest.fixture
+def host(lab: RunningLab) -> Iterator[Host]:
+    """A healthy guest whose agent is halted: it writes all the time."""
+    lab.lab.start("untouched")
+    try:
+        found = Host(lab.lab, "untouched")
+        found.wait_until_ready()
+        found.run(
+            "systemctl stop apt-daily.timer apt-daily-upgrade.timer logrotate.timer man-db.timer fstrim.timer e2scrub_all.timer || true"
+        )
+        found.run("pkill -STOP -f 'waagent -daemon|run-exthandlers'")
+        yield found
+    finally:
+        lab.lab.stop("untouched")
+
+
+def files(host: Host) -> dict[str, str]:
+    """Every file of the guest, on disk and in memory → kind, mode, owner, size, time of the last change to content or inode."""
+    listing = host.run(r"find / /run /tmp /dev/shm -xdev -printf '%y %m %U %G %s %T@ %C@\t%p\n' 2>/dev/null | sort -u; true")
+    return {path: state for state, _, path in (line.partition("\t") for line in listing.splitlines()) if _counts(path, state)}
+
+
+def _counts(path: str, state: str) -> bool:
+    return not any(re.fullmatch(pattern, path) for pattern in LOGIN) and path != "/run" and not (state[0] == "s" and "notify" in path)
+
+
+def processes(host: Host) -> set[str]:
+    """Command lines, but those of the session of whoever asks, and of systemd's manager for a user, which stays a while."""
+    lines = host.run("ps -eo args --no-headers").splitlines()
+    return {line for line in lines if not re.match(r"(\[|ps |/bin/sh -c|\(sd-pam\)|/lib/systemd/systemd --user|sshd:)", line)}
+
+
+def server_pid(lab: RunningLab) -> int:
+    """Process id of the guest's sshd, as this machine counts: the one whose network is the guest's."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and (entry / "comm").read_text().strip() == "sshd":
+            root = subprocess.run(["nsenter", "-t", entry.name, "-u", "hostname"], capture_output=True, text=True, check=False)
+            if root.stdout.strip() == "untouched":
+                return int(entry.name)
+    raise AssertionError(f"no sshd of the guest is seen from here ({lab.directory})")
+
+
+def test_nothing_is_changed(lab: RunningLab, host: Host, tmp_path: Path) -> None:
+    if subprocess.run(["which", "strace"], capture_output=True, check=False).returncode:
+        missing("strace is missing: apt-get install strace")
+    trace = tmp_path / "trace"
+    suite.read(lab, ["untouched"], record=tmp_path / "first")  # what a first login makes is there then
+    files_before, processes_before = files(host), processes(host)
+    watch = ["strace", "-f", "-qq", "-s", "300", "-e", f"trace=execve,openat,open,clone,fork,vfork,clone3,{_WRITES}", "-e", "signal=none"]
+    strace = subprocess.Popen([*watch, "-o", str(trace), "-p", str(server_pid(lab))], stderr=subprocess.PIPE)
+    try:
+        results = suite.read(lab, ["untouched"], record=tmp_path / "second")["untouched"]
+    finally:
+        strace.terminate()
+        strace.communicate()
+    assert len(results) > 30
+    assert not [result for result in results.values() if result.verdict == Verdict.UNREACHABLE.value]
+    files_after = files(host)
+    changed = {path for path in files_before.keys() | files_after.keys() if files_before.get(path) != files_after.get(path)}
+    assert changed == set()
+    assert processes(host) - processes_before == set()
+    assert writes(trace.read_text(errors="replace")) == []
+
+
+def writes(trace: str) -> list[str]:
+    """What programs that are none of the login's have opened for writing, or changed; failed attempts too."""
+    program: dict[str, str] = {}
+    found = []
+    collector: set[str] = set()
+    for line in trace.splitlines():
+        pid, _, call = line.partition(" ")
+        call = call.strip()
+        if match := re.match(r'execve\("([^"]+)".* = 0$', call):
+            program[pid] = match[1].rpartition("/")[2]
+            if program[pid] not in LOGIN_PROGRAMS:
+                collector.add(pid)
+        elif match := re.match(r"(?:clone|clone3|fork|vfork)\(.* = (\d+)$|<\.\.\. (?:clone|clone3|fork|vfork) resumed>.* = (\d+)$", call):
+            child = match[1] or match[2]
+            program[child] = program.get(pid, "sshd")
+            if pid in collector:
+                collector.add(child)
+        elif pid in collector and program[pid] not in {"sudo", "sshd"}:
+            opened = call.startswith("open")
+            if (not opened or _OPENED.search(call)) and not _HARMLESS.search(call) and "resumed>" not in call and call[0].isalpha():
+                found.append(f"{program[pid]}: {call[:200]}")
+    assert {"sh", "cat"} <= set(program.values()), "the collector was not seen"
+    return found
+
+
+def test_a_rule_for_the_collector_alone_sees_everything(lab: RunningLab, host: Host, tmp_path: Path) -> None:
+    """The account ``plain`` may not use sudo but for this one file, in this version."""
+    digest = hashlib.sha256(collector_text().encode()).hexdigest()
+    (tmp_path / "linux.sh").write_text(collector_text())
+    host.run(f"cat >{RESTRICTED_COLLECTOR} <<'END_OF_COLLECTOR'\n{collector_text()}END_OF_COLLECTOR\nchmod 755 {RESTRICTED_COLLECTOR}")
+    host.run(f"echo 'plain ALL=(root) NOPASSWD: sha256:{digest} {RESTRICTED_COLLECTOR} -' >/etc/sudoers.d/preflight")
+    assert host.try_("sudo -n id", "plain").code != 0
+    results = suite.read(lab, ["untouched"], user="plain", record=tmp_path / "allowed")["untouched"]
+    assert not [result.check for result in results.values() if result.verdict == Verdict.UNDETERMINED.value]
+    host.run(f"echo '# changed' >>{RESTRICTED_COLLECTOR}")
+    results = suite.read(lab, ["untouched"], user="plain", record=tmp_path / "changed")["untouched"]
+    assert results["LIN-18"].verdict == Verdict.UNDETERMINED.value
+    assert "sudo was refused" in results["LIN-18"].remedy
