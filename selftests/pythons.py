@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -53,19 +54,24 @@ def check(path: str, folder: Path) -> str:
     return ""
 
 
+def report(version: str) -> tuple[str, bool]:
+    """One line for a version, and whether it is all well."""
+    path = interpreter(version)
+    if path is None:
+        return f"Python {version}: not here", True
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="preflight-python-") as folder:
+        problem = check(path, Path(folder))
+    return f"Python {version}: {problem or 'passed'} ({time.monotonic() - started:.0f} s)", not problem
+
+
 def main() -> int:
-    failed = 0
-    for version in VERSIONS:
-        path = interpreter(version)
-        if path is None:
-            print(f"Python {version}: not here", flush=True)
-            continue
-        started = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="preflight-python-") as folder:
-            problem = check(path, Path(folder))
-        failed += bool(problem)
-        print(f"Python {version}: {problem or 'passed'} ({time.monotonic() - started:.0f} s)", flush=True)
-    return 1 if failed else 0
+    good = True
+    with ThreadPoolExecutor(2) as pool:
+        for line, well in pool.map(report, VERSIONS):
+            print(line, flush=True)
+            good = good and well
+    return 0 if good else 1
 
 
 if __name__ == "__main__":
