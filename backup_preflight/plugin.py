@@ -5,6 +5,8 @@ Installed, it is loaded into every pytest run, so it acts only on its own checks
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,9 @@ from backup_preflight.causes import Edition, find_error
 from backup_preflight.checks import PACKAGES, Check, catalogue, check_of, find_check
 from backup_preflight.errors import UsageError
 from backup_preflight.logs import LogCollection, Logs
+from backup_preflight.protocol import Connection, Outcome, report_outcome, target_of
 from backup_preflight.report import json_report, reference
-from backup_preflight.report.message import printable, render
+from backup_preflight.report.message import printable
 from backup_preflight.report.run_report import RunReport
 from backup_preflight.report.summary import Vm, exit_code
 from backup_preflight.report.terminal import TerminalReport
@@ -27,7 +30,6 @@ from backup_preflight.targets.secret import Secret
 from backup_preflight.verdict import Result, Rules, Verdict
 from backup_preflight.waivers import Waivers, load_waivers
 
-RESULT = pytest.StashKey[Result]()
 PASSWORD = pytest.StashKey[Secret | None]()
 _CATEGORIES = {
     Verdict.ADVICE.value: ("advice", "a", ("ADVICE", {"yellow": True})),
@@ -159,21 +161,6 @@ def _directory(name: str, path: Path) -> Path:
     return path
 
 
-class Connection(pytest.Item):
-    """Whether a VM can be read: one result for it, whatever its checks are."""
-
-    def __init__(self, *, target: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.target = target
-
-    def runtest(self) -> None:
-        """See ``Run.pytest_runtest_call``."""
-
-    def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Nothing in a file stands for it."""
-        return self.path, None, self.name
-
-
 class Run:
     """The hooks of a run that has checks in it."""
 
@@ -205,8 +192,9 @@ class Run:
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One test per VM."""
         if "target" in metafunc.fixturenames and metafunc.module.__name__.split(".")[0] in PACKAGES:
-            targets = list(self.session.targets.values())
-            metafunc.parametrize("target", targets, ids=list(self.session.targets), scope="session", indirect=True)
+            check = check_of(metafunc.function)
+            targets = [each for each in self.session.targets.values() if not (check and each.system) or check.is_for(each.system)]
+            metafunc.parametrize("target", targets, ids=[each.id for each in targets], scope="session", indirect=True)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
@@ -216,14 +204,16 @@ class Run:
             kept = [item for item in items if (check := _check(item)) and check.id in wanted]
             self.config.hook.pytest_deselected(items=[item for item in items if item not in kept])
             items[:] = sorted(kept, key=lambda item: wanted[_check(item).id])  # type: ignore[union-attr]
-        order = {id_: index for index, id_ in enumerate(self.session.targets)}
-        items.sort(key=lambda item: order.get(_target(item) or "", len(order)))
-        for id_ in dict.fromkeys(filter(None, map(_target, items))):
-            first = next(index for index, item in enumerate(items) if _target(item) == id_)
-            name = f"connection[{id_}]"
-            items.insert(first, Connection.from_parent(session, name=name, nodeid=f"preflight::{name}", target=id_))
-        for target in filter(None, map(_target, items)):
-            self.expected[target] = self.expected.get(target, 0) + 1
+        groups = _by_target(items)
+        # What pytest makes of a check that none of the VMs is for.
+        groups[None] = [item for item in groups.get(None, []) if "target" not in getattr(item, "fixturenames", ())]
+        items.clear()
+        for id_ in self.session.targets:
+            if group := groups.get(id_):
+                name = f"connection[{id_}]"
+                items += [Connection.from_parent(session, name=name, nodeid=f"preflight::{name}", target=id_), *group]
+                self.expected[id_] = 1 + sum(_check(item) is not None for item in group)
+        items += groups[None]
 
     def _steps(self) -> dict[str, int]:
         """Check id → its place in the documented order of the error's causes."""
@@ -235,50 +225,61 @@ class Run:
         return {check.id: place for place, check in reversed(list(enumerate(checks)))}
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> None:
-        """Begin to read every VM that has a check."""
-        if not session.config.option.collectonly:
-            self.session.start(list(self.expected))
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Judge each VM as soon as it is read, lest a slow one holds up the others."""
+        option = self.config.option
+        if option.collectonly or (session.testsfailed and not option.continue_on_collection_errors):
+            return None
+        self.session.start(self.expected)
+        if getattr(option, "stepwise", False) or hasattr(self.config, "workerinput"):
+            return None  # these count on the order of the items
+        for item, following in self._turns(session.items):
+            self.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.shouldfail:
+                raise session.Failed(session.shouldfail)
+            if session.shouldstop:
+                raise session.Interrupted(session.shouldstop)
+        return True
+
+    def _turns(self, items: list[pytest.Item]) -> Iterator[tuple[pytest.Item, pytest.Item | None]]:
+        """Every item, VM by VM as they come in, and an item that is still to come: what pytest goes by when it ends fixtures."""
+        groups = _by_target(items)
+        others = groups.pop(None, [])
+        for id_ in self.session.finished([id_ for id_ in groups if id_ is not None]):
+            group = groups.pop(id_)
+            after = next(iter(groups.values()), others)
+            yield from zip(group, [*group[1:], after[0] if after else None], strict=True)
+        yield from zip(others, [*others[1:], None], strict=False)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """A VM that could not be read has said so once; its checks are skipped."""
-        id_ = _target(item)
-        if id_ and not isinstance(item, Connection) and not self.session.is_readable(id_):
-            pytest.skip(f"{id_} could not be read")
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
-        """Judge instead of calling: dependencies, editions and unobserved facts are the judge's business."""
-        if check := _check(pyfuncitem):
-            self._end(pyfuncitem, self.session.result(check, _target(pyfuncitem)))
-            return True
-        return None
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> None:
-        """The connection's own result."""
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """A check is judged, not called: it needs no fixture and no capturing, where most of pytest's time goes."""
+        started, id_, check = time.time(), target_of(item), _check(item)
+        if check is None and not isinstance(item, Connection):
+            return None
+        result, skipped = None, ""
         if isinstance(item, Connection):
-            self._end(item, self.session.connection(item.target))
+            result = self.session.connection(item.target)
+        elif id_ and not self.session.is_readable(id_):
+            skipped = f"{id_} could not be read"
+        elif check and id_ and not check.is_for(self.session.system(id_)):
+            skipped = f"a check of {check.system.capitalize()} VMs"
+        elif check:
+            result = self.session.result(check, id_)
+        done = self._is_last(id_)
+        # That a check is for the other system is no news.
+        if result or done or not self.session.is_readable(id_ or ""):
+            report_outcome(item, Outcome(result, skipped, done), started)
+        if done:
+            self.session.release(done)
+        return True
 
-    def _end(self, item: pytest.Item, result: Result) -> None:
-        item.stash[RESULT] = result
-        if result.verdict == Verdict.NOT_APPLICABLE.value:
-            pytest.skip(result.reason)
-        if result.verdict in {Verdict.ADVICE.value, Verdict.WAIVED.value}:
-            item.add_report_section("call", result.verdict, render(result))
-        elif result.verdict != Verdict.PASS.value:
-            pytest.fail(render(result), pytrace=False)
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-        """The result travels with pytest's report, as plain data."""
-        report = yield
-        report.preflight_check = isinstance(item, Connection) or _check(item) is not None
-        if call.when == "call" and (result := item.stash.get(RESULT, None)):
-            report.preflight = result.as_data()
-            report.user_properties += [("check", result.check), ("verdict", result.verdict), ("causes", " ".join(result.causes))]
-        return report
+    def _is_last(self, id_: str | None) -> str:
+        """The VM, if this was the last of its items."""
+        if id_ is None:
+            return ""
+        self.expected[id_] -= 1
+        return "" if self.expected[id_] else id_
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, Any] | None:
@@ -291,15 +292,13 @@ class Run:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the result in, and show a VM as soon as its last one is there."""
-        if (result := _result(report)) is None:
-            return
-        vm = self.vms.setdefault(result.target, Vm(result.target))
-        vm.add(result)
-        self.expected[vm.id] = self.expected.get(vm.id, 0) - 1
-        if self.logs and self.expected[vm.id] == 0 and _wants_logs(vm):
-            self.logs.start(self.session.targets[vm.id])
-        if self.report and self.expected[vm.id] == 0 and self.config.option.verbose <= 0:
-            self.report.show(vm)
+        if result := _result(report):
+            self.vms.setdefault(result.target, Vm(result.target)).add(result)
+        done = self.vms.get(getattr(report, "preflight_done", ""))
+        if done and self.logs and _wants_logs(done):
+            self.logs.start(self.session.targets[done.id])
+        if done and self.report and self.config.option.verbose <= 0:
+            self.report.show(done)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -355,18 +354,16 @@ def _check(item: pytest.Item) -> Check | None:
     return check_of(getattr(item, "function", None))
 
 
-def _target(item: pytest.Item) -> str | None:
-    """The VM that an item is about; None for all of them together, and for what is not ours."""
-    if isinstance(item, Connection):
-        return item.target
-    callspec = getattr(item, "callspec", None)
-    found = callspec.params.get("target") if callspec else None
-    return found.id if found is not None else None
+def _by_target(items: list[pytest.Item]) -> dict[str | None, list[pytest.Item]]:
+    groups: dict[str | None, list[pytest.Item]] = {}
+    for item in items:
+        groups.setdefault(target_of(item), []).append(item)
+    return groups
 
 
 def _result(report: pytest.TestReport) -> Result | None:
-    data = getattr(report, "preflight", None)
-    return Result.from_data(data) if data else None
+    found = getattr(report, "preflight", None)
+    return Result.from_data(found) if isinstance(found, dict) else found
 
 
 def _wants_logs(vm: Vm) -> bool:

@@ -45,6 +45,13 @@ class LiveTarget:
         """The transport."""
         return self.spec.scheme
 
+    @property
+    def system(self) -> str:
+        """SSH reaches both systems; what the other transports reach is told by their names."""
+        if self.scheme == "winrm":
+            return "windows"
+        return "" if self.scheme in (*SSH_SCHEMES, "ansible") else "linux"
+
     def backend(self) -> base.BaseBackend:
         """A testinfra backend for this target, for ``host.run``. It connects when first used."""
         return testinfra_backends.create(self.spec)

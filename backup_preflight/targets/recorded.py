@@ -16,6 +16,7 @@ class RecordedTarget:
 
     id: str
     path: Path
+    system: str
     scheme: str = "recorded"
 
     def read(self) -> Recording:
@@ -37,4 +38,9 @@ def expand_recorded(spec: Spec) -> list[Spec]:
             raise spec.entry.error(f"the directory has no *{SUFFIX} file; write some with --record {path}")
     else:
         files = [path]
-    return [replace(spec, name=str(file), label=load(file).target or file.name.removesuffix(SUFFIX)) for file in files]
+    return [_entry(spec, file) for file in files]
+
+
+def _entry(spec: Spec, file: Path) -> Spec:
+    found = load(file)
+    return replace(spec, name=str(file), label=found.target or file.name.removesuffix(SUFFIX), system=found.system)
