@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 SCRIPTS := backup_preflight/collect/linux.sh .ci/run $(shell git ls-files -co --exclude-standard 'lab/**.sh') lab/fabric/handler/main/safefreeze
 LAB := $(BIN)/python -m lab
 
-.PHONY: help run test fuzz pythons lint clean prove recordings lab-up lab-shell lab-down
+.PHONY: help run test fuzz pythons lint docs clean prove recordings lab-up lab-shell lab-down
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /make \1	/' | expand -t 17
@@ -33,6 +33,10 @@ lint: $(INSTALLED) ## format, style, types, shell, PowerShell
 	$(BIN)/mypy --strict backup_preflight tests_linux tests_network tests_windows lab
 	$(BIN)/shellcheck -s sh $(SCRIPTS)
 	$(BIN)/python -m selftests.powershell backup_preflight/collect/windows.ps1
+
+docs: $(INSTALLED) ## make docs/catalogue.md anew, of the checks' own records, and put new texts into the files of translations
+	$(BIN)/python -m backup_preflight.report.catalogue docs/catalogue.md
+	$(BIN)/python -m selftests.lang.texts
 
 prove: $(INSTALLED) ## break real guests in every way and see that the suite names it and mends it (root on Linux; writes docs/proof.md)
 	$(LAB) prove $(FAULTS)

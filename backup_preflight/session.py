@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from backup_preflight.checks import Check
-from backup_preflight.collect.gather import Gathering
+from backup_preflight.collect.gather import Gathering, Progress
 from backup_preflight.errors import ConnectionProblem
 from backup_preflight.facts.vm import Facts, facts_of
 from backup_preflight.fleet import Deployment, Fleet
@@ -27,6 +27,7 @@ class Session:
         self.targets = {target.id: target for target in targets}
         self.notes = notes
         self.rules = rules
+        self.forks = forks
         self.waivers = waivers
         self._gathering = Gathering(targets, forks, record)
         self._judges: dict[str, Judge] = {}
@@ -40,6 +41,10 @@ class Session:
     def finished(self, ids: Iterable[str]) -> Iterator[str]:
         """These VMs, each as soon as it is read or it is known that it cannot be."""
         return self._gathering.finished(ids)
+
+    def on_wait(self, show: Callable[[Progress], None]) -> None:
+        """Have the progress shown again and again while somebody waits for a VM."""
+        self._gathering.on_wait = show
 
     def release(self, id_: str) -> None:
         """Let go of a VM's facts, when all its checks are judged: a thousand of them would fill the memory."""

@@ -8,6 +8,7 @@ from backup_preflight.facts.linux.agent import Agent
 from backup_preflight.facts.linux.network import Network
 from backup_preflight.facts.linux.system import System
 from backup_preflight.facts.observation import NotObserved
+from backup_preflight.lang import mark, sentences
 from tests_linux.fixes import reinstall_agent, restart_agent
 
 LIBRARY = "/var/lib/waagent"
@@ -30,12 +31,12 @@ WORKER_START_SECONDS = 60
 )
 def test_agent_is_installed(agent: Agent, system: System) -> None:
     """the Azure Linux agent is installed from the distribution's repository"""
-    mark = _mark_as_provisioned(agent, system)
+    marker = _mark_as_provisioned(agent, system)
     start = _start_after_install(agent, system)
-    install = (*system.distribution.install, *mark, *start)
-    reinstall = (*reinstall_agent(system.distribution), *mark, *start)
-    words = [test_agent_is_installed.preflight_check.fix, KEEP_AS_IT_IS if mark else "", system.distribution.remark]  # type: ignore[attr-defined]
-    remark = " ".join(filter(None, words))
+    install = (*system.distribution.install, *marker, *start)
+    reinstall = (*reinstall_agent(system.distribution), *marker, *start)
+    fix = test_agent_is_installed.preflight_check.fix  # type: ignore[attr-defined]
+    remark = sentences(fix, KEEP_AS_IT_IS if marker else "", system.distribution.remark)
     if agent.binary is None:
         package = agent.package
         state = f"package {package} is installed, but its program is gone" if package else "no package of the agent is installed"
@@ -48,14 +49,14 @@ def test_agent_is_installed(agent: Agent, system: System) -> None:
         fail(
             f"{agent.binary} is there, but no waagent.conf",
             *(reinstall if agent.package else install),
-            fix=f"Install the agent's package again: that brings its configuration back. {system.distribution.remark}".strip(),
+            fix=sentences("Install the agent's package again: that brings its configuration back.", system.distribution.remark),
             problem="the Azure Linux agent has no configuration",
         )
     if not agent.is_packaged:
         advise(
             f"{agent.binary} belongs to no package",
             *system.distribution.install,
-            fix=f"Replace it by the distribution's package. {system.distribution.remark}".strip(),
+            fix=sentences("Replace it by the distribution's package.", system.distribution.remark),
             problem="the Azure Linux agent was installed from source, so nothing updates it",
         )
 
@@ -150,7 +151,7 @@ def _start(agent: Agent, system: System) -> tuple[str, ...]:
 def _why_it_stays_down(state: str) -> str:
     if "condition of the unit was not met" not in state:
         return ""
-    return (
+    return mark(
         "systemd does not start the unit because one of its conditions is not met (Debian's has "
         "ConditionVirtualization=microsoft); `systemctl status` names it. Mend that, then start the agent."
     )
