@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 SCRIPTS := backup_preflight/collect/linux.sh .ci/run $(shell git ls-files -co --exclude-standard 'lab/**.sh') lab/fabric/handler/main/safefreeze
 LAB := $(BIN)/python -m lab
 
-.PHONY: help run test fuzz pythons lint docs clean prove recordings lab-up lab-shell lab-down
+.PHONY: help run test fuzz pythons lint docs clean bench prove recordings lab-up lab-shell lab-down
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /make \1	/' | expand -t 17
@@ -30,7 +30,7 @@ pythons: $(INSTALLED) ## the examples, and the selftests of facts and checks, on
 lint: $(INSTALLED) ## format, style, types, shell, PowerShell
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy --strict backup_preflight tests_linux tests_network tests_windows lab
+	$(BIN)/mypy --strict backup_preflight tests_linux tests_network tests_windows lab bench
 	$(BIN)/shellcheck -s sh $(SCRIPTS)
 	$(BIN)/python -m selftests.powershell backup_preflight/collect/windows.ps1
 
@@ -43,6 +43,9 @@ prove: $(INSTALLED) ## break real guests in every way and see that the suite nam
 
 recordings: $(INSTALLED) ## the same, and keep what was read of the guests for the selftests
 	$(LAB) recordings
+
+bench: $(INSTALLED) ## measure speed and memory beside the floor and the peers (root on Linux, idle machine; MEASURES="floor items" for some)
+	$(BIN)/python -m bench $(MEASURES)
 
 lab-up: $(INSTALLED) ## start the lab of real guests, with one healthy guest (root on Linux)
 	$(LAB) up

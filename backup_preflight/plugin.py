@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from backup_preflight import lang
+from backup_preflight import lang, shard, xdist
 from backup_preflight.causes import Edition, find_error
 from backup_preflight.checks import PACKAGES, Check, catalogue, check_of, find_check
 from backup_preflight.collect.forks import FORKS, forks
@@ -32,8 +32,7 @@ from backup_preflight.report.run_report import RunReport
 from backup_preflight.report.summary import Vm, exit_code, file_order
 from backup_preflight.report.terminal import TerminalReport
 from backup_preflight.session import FLEET, SESSION, Session
-from backup_preflight.targets import Options, expand, password, register_backends
-from backup_preflight.targets.password import PASSWORD_VARIABLE
+from backup_preflight.targets import PASSWORD_VARIABLE, Options, expand, password, register_backends
 from backup_preflight.targets.secret import Secret
 from backup_preflight.verdict import Result, Rules, Verdict
 from backup_preflight.waivers import Waivers, load_waivers
@@ -73,6 +72,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--accept-new-host-keys", action="store_true", help="accept keys of unknown hosts; a changed key is still refused")
     group.addoption("--ask-pass", action="store_true", help=f"ask for the password of winrm:// entries (or set {PASSWORD_VARIABLE})")
+    group.addoption("--shard", metavar="I/N", help="only part I of N of the VMs, such as 2/5: for N jobs side by side")
     group.addoption(
         "--forks", type=int, metavar="N", help=f"read at most N VMs at a time (default {FORKS}; fewer where ulimit -n allows no more)"
     )
@@ -99,7 +99,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 @pytest.hookimpl(specname="pytest_configure", tryfirst=True)
 def pytest_configure_html(config: pytest.Config) -> None:
     """Before pytest-html begins with a page of its own. Raises pytest.UsageError."""
-    if not hasattr(config, "workerinput") and _ours(config):
+    if not xdist.is_worker(config) and _ours(config):
         try:
             report = take_over(config)
             if report:
@@ -122,7 +122,10 @@ def pytest_configure(config: pytest.Config) -> None:
         # Raised from None: what was parsed may hold a password.
         raise pytest.UsageError(str(problem)) from None
     config.stash[SESSION] = session
-    config.pluginmanager.register(Run(config, session), "preflight-run")
+    run = Run(config, session)
+    config.pluginmanager.register(run, "preflight-run")
+    if xdist.is_controller(config):
+        config.pluginmanager.register(xdist.Controller(run), "preflight-workers")
 
 
 def _ours(config: pytest.Config) -> bool:
@@ -137,9 +140,14 @@ def _ours(config: pytest.Config) -> bool:
 def _session(config: pytest.Config) -> Session:
     option = config.option
     rules = Rules(Edition(option.edition), find_error(option.error) if option.error else None)
-    number, remarks = forks(option.forks)
+    record = _directory("--record", Path(option.record)) if option.record else None
+    waivers = load_waivers(Path(option.waivers)) if option.waivers else Waivers()
     register_backends()
     password.forbid_core_files()
+    if share := xdist.share_of(config):
+        return Session(share.targets, [], rules, share.forks, record, waivers)
+    number, remarks = forks(option.forks)
+    part = shard.parse(option.shard) if option.shard else None
     targets, notes = expand(
         Options(
             hosts=option.hosts,
@@ -155,30 +163,16 @@ def _session(config: pytest.Config) -> Session:
             password=_password(config),
         )
     )
-    record = _directory("--record", Path(option.record)) if option.record else None
     if option.collect_logs:
         _directory("--collect-logs", Path(option.collect_logs))
     if option.json:
         _directory("--json", Path(option.json).parent)
-    waivers = load_waivers(Path(option.waivers)) if option.waivers else Waivers()
-    return Session(targets, [*notes, *remarks], rules, number, record, waivers)
+    return Session(targets, [*notes, *remarks], rules, number, record, waivers, part)
 
 
 def _password(config: pytest.Config) -> Secret | None:
-    """For the ``winrm://`` entries without one. A worker of pytest-xdist is told it by the run that started it. Raises UsageError."""
-    if hasattr(config, "workerinput"):
-        told = config.workerinput.get(PASSWORD_VARIABLE)
-        return Secret(told) if told else None
-    if config.option.ask_pass:
-        config.stash[PASSWORD] = password.ask()
-    return config.stash.get(PASSWORD, None)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    """pytest-xdist's workers inherit no password."""
-    if found := node.config.stash.get(PASSWORD, None):
-        node.workerinput[PASSWORD_VARIABLE] = found.reveal()
+    """For the ``winrm://`` entries without one: typed in, else what the environment held. Raises UsageError."""
+    return password.ask() if config.option.ask_pass else config.stash.get(PASSWORD, None)
 
 
 def _directory(name: str, path: Path) -> Path:
@@ -200,7 +194,7 @@ class Run:
         self.edition = session.rules.edition
         self.vms: dict[str, Vm] = {}
         self.expected: dict[str, int] = {}
-        logs, is_worker = config.option.collect_logs, hasattr(config, "workerinput")
+        logs, is_worker = config.option.collect_logs, xdist.is_worker(config)
         self.logs = LogCollection(Path(logs), session.forks) if logs and not is_worker else None
         self.fetched: dict[str, Logs] = {}
         self.started = datetime.now(timezone.utc)
@@ -223,6 +217,14 @@ class Run:
             count,
             edition=self.edition.value,
         )
+        if part := self.session.shard:
+            begin = tr(
+                "azure backup preflight: shard {shard}: {number} of {all} VMs, edition {edition}; reads only, changes nothing",
+                shard=part,
+                number=count,
+                all=self.session.every,
+                edition=self.edition.value,
+            )
         return [begin, *(tr("note: {note}", note=one_line(note)) for note in self.session.notes)]
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -249,7 +251,12 @@ class Run:
                 name = f"connection[{id_}]"
                 items += [Connection.from_parent(session, name=name, nodeid=f"preflight::{name}", target=id_), *group]
                 self.expected[id_] = 1 + sum(_check(item) is not None for item in group)
-        items += groups[None]
+        if not self.session.targets:
+            groups[None] = [item for item in groups[None] if not _check(item)]
+        if xdist.is_worker(self.config):
+            items[:0] = groups[None]  # the controller sees by its connection where each VM begins
+        else:
+            items += groups[None]
 
     def _steps(self) -> dict[str, int]:
         """Check id → its place in the documented order of the error's causes."""
@@ -263,7 +270,7 @@ class Run:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
         """Begin to read while pytest collects, when the run is for all VMs anyway."""
-        if _takes_every_vm(self.config):
+        if _takes_every_vm(self.config) and not xdist.is_controller(self.config):
             self.session.start(self.session.targets)
 
     @pytest.hookimpl(tryfirst=True)
@@ -275,7 +282,7 @@ class Run:
         self.session.start(self.expected)
         if not self.expected:
             return None  # none of ours, or xdist, whose workers have them
-        if getattr(option, "stepwise", False) or hasattr(self.config, "workerinput"):
+        if getattr(option, "stepwise", False) or xdist.is_worker(self.config):
             return None  # these count on the order of the items
         for item, following in self._turns(session.items):
             if not self.pytest_runtest_protocol(item):  # asked first, without those who would wrap the hook
@@ -316,7 +323,8 @@ class Run:
         done = self._is_last(id_)
         # That a check is for the other system is no news.
         if result or done or not self.session.is_readable(id_ or ""):
-            report_outcome(item, Outcome(result, skipped, done), started)
+            deployment = self.session.deployment(done) if done and xdist.is_worker(self.config) else None
+            report_outcome(item, Outcome(result, skipped, done, deployment), started)
         if done:
             self.session.release(done)
         return True
@@ -353,6 +361,8 @@ class Run:
         """The exit code, and the reports: around what pytest and the other plugins write at the end."""
         if self.progress:
             self.progress.clear()  # an interrupted run leaves it
+        if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and not self.session.targets:
+            session.exitstatus = pytest.ExitCode.OK  # a shard with no VM in it: nothing to do is no failure of the job
         results = [result for vm in self.vms.values() for result in vm.results]
         if exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
             option = self.config.option
@@ -367,7 +377,7 @@ class Run:
         if self.logs:
             self.fetched = self.logs.finish(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
         self.session.close()
-        if hasattr(self.config, "workerinput"):
+        if xdist.is_worker(self.config):
             return (yield)
         self.outcome = self._run_report(int(session.exitstatus))
         outcome = yield
@@ -412,8 +422,10 @@ class Run:
         """Every format that was asked for. What could not be written, and why."""
         problems: list[str] = []
         if html := self.config.stash.get(HTML, None):
-            with _noted("--html", problems):
+            with _noted(f"--html={html.path}", problems):
                 html.write(report, session)
+                if self.report:
+                    self.report.screen.line(tr("HTML report: {address}", address=html.path.as_uri()))
         if target := self.config.option.json:
             with _noted(f"--json={target}", problems):
                 json_report.write(Path(target), report)
@@ -427,8 +439,13 @@ class Run:
         return problems
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_terminal_summary(self) -> None:
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """What the findings come to."""
+        if not self.session.targets:
+            nothing = tr(
+                "Shard {shard} holds none of the {all} VMs of this run: nothing to do.", shard=self.session.shard, all=self.session.every
+            )
+            terminalreporter.write_line(nothing, bold=True)
         if self.report and self.vms and not self.config.option.collectonly:
             self.report.finish(self.outcome)
 

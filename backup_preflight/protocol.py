@@ -5,12 +5,13 @@ a check needs none of that, because it is a function of facts. Here it is judged
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
+from backup_preflight.fleet import Deployment
 from backup_preflight.report.message import render
 from backup_preflight.verdict import Result, Verdict
 
@@ -32,11 +33,15 @@ class Connection(pytest.Item):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an item: a result, or the reason why it was not judged. ``done``: the VM of which it was the last item."""
+    """What became of an item: a result, or the reason why it was not judged.
+
+    ``done``: the VM of which it was the last item; ``deployment``: what a worker tells the controller of that VM then.
+    """
 
     result: Result | None = None
     skipped: str = ""
     done: str = ""
+    deployment: Deployment | None = None
 
 
 def target_of(item: pytest.Item) -> str | None:
@@ -68,6 +73,7 @@ def report_outcome(item: pytest.Item, outcome: Outcome, started: float) -> None:
     end.preflight_check = True  # type: ignore[attr-defined]
     if outcome.done:
         end.preflight_done = outcome.done  # type: ignore[attr-defined]
+        end.preflight_deployment = outcome.deployment and asdict(outcome.deployment)  # type: ignore[attr-defined]
     hook.pytest_runtest_logreport(report=end)
     hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -13,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from backup_preflight.errors import UsageError
+from backup_preflight.errors import ConnectionProblem, Problem, UsageError
 
 FORMAT = 1
 SUFFIX = ".recording"
@@ -42,6 +43,14 @@ class Status(Enum):
 
 class NotARecording(UsageError):
     """The bytes are no complete recording of a version this suite reads. The message says in which way."""
+
+
+class NotRead(ConnectionProblem):
+    """The file says that its VM could not be read. ``target``: that VM."""
+
+    def __init__(self, target: str, problem: Problem, detail: str, remedy: str) -> None:
+        super().__init__(problem, detail, remedy)
+        self.target = target
 
 
 @dataclass(frozen=True)
@@ -125,7 +134,7 @@ def parse(data: bytes, nonce: str | None = None) -> Recording:
 
 
 def load(path: Path) -> Recording:
-    """Read a recording file. Raises NotARecording with the path in the message."""
+    """Read a recording file. Raises NotARecording with the path in the message; NotRead when it holds why there is none."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -134,13 +143,14 @@ def load(path: Path) -> Recording:
     if len(data) > MAX_BYTES:
         raise NotARecording(f"recording {path} is too large: a recording has at most {MAX_BYTES:,} bytes")
     try:
+        _check_problem(data)
         return parse(_utf_8(data))
     except NotARecording as error:
         raise NotARecording(f"recording {path} {error}") from None
 
 
 def save(recording: Recording, directory: Path, name: str) -> Path:
-    """Write ``<name>.recording`` atomically; characters that are unsafe in a file name become ``_``. Raises OSError."""
+    """Write ``<name>.recording`` atomically. Raises OSError."""
     meta = {
         "target": recording.target,
         "started": recording.started,
@@ -148,12 +158,27 @@ def save(recording: Recording, directory: Path, name: str) -> Path:
         "stderr": recording.stderr,
         "collector": recording.collector,
     }
-    path = directory / (re.sub(r"[^A-Za-z0-9._@-]", "_", name).lstrip(".") + SUFFIX)
+    return _write(directory, name, meta, recording.raw)
+
+
+def save_problem(problem: ConnectionProblem, directory: Path, name: str) -> Path:
+    """Write that the VM could not be read, so that a report over all recordings does not pass over it. Raises OSError."""
+    meta = {"target": name, "problem": problem.problem.value, "detail": problem.detail, "remedy": problem.remedy}
+    return _write(directory, name, meta, b"")
+
+
+def file_name(name: str) -> str:
+    """The file of a target. Characters that are unsafe there become ``_``, and a part of a hash keeps such names apart."""
+    safe = re.sub(r"[^A-Za-z0-9._@-]", "_", name).lstrip(".")
+    return (safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}") + SUFFIX
+
+
+def _write(directory: Path, name: str, meta: Mapping[str, Any], raw: bytes) -> Path:
     handle, temporary = tempfile.mkstemp(dir=directory, prefix=".", suffix=SUFFIX)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(_META + json.dumps(meta).encode() + b"\n" + recording.raw)
-        return Path(temporary).replace(path)
+            file.write(_META + json.dumps(meta).encode() + b"\n" + raw)
+        return Path(temporary).replace(directory / file_name(name))
     except BaseException:
         Path(temporary).unlink()
         raise
@@ -166,7 +191,17 @@ def _utf_8(data: bytes) -> bytes:
     return data.removeprefix(b"\xef\xbb\xbf")
 
 
-def _split_meta(data: bytes) -> tuple[dict[str, Any], bytes]:
+def _check_problem(data: bytes) -> None:
+    """Raise NotRead if the file says so. Asked of files only: what a VM prints cannot say it."""
+    raw, _ = _first_line(data)
+    if word := raw.get("problem"):
+        problem = next((each for each in Problem if each.value == word), Problem.TRANSPORT)
+        target, detail, remedy = (_plain(raw.get(key, "")) for key in ("target", "detail", "remedy"))
+        raise NotRead(target, problem, detail, remedy)
+
+
+def _first_line(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """What the suite wrote before the collector's output, and that output."""
     if not data.startswith(_META):
         return {}, data
     line, _, rest = data.partition(b"\n")
@@ -176,6 +211,11 @@ def _split_meta(data: bytes) -> tuple[dict[str, Any], bytes]:
         raise NotARecording("is damaged: its first line is no JSON") from None
     if not isinstance(raw, dict):
         raise NotARecording("is damaged: its first line is no JSON object")
+    return raw, rest
+
+
+def _split_meta(data: bytes) -> tuple[dict[str, Any], bytes]:
+    raw, rest = _first_line(data)
     meta: dict[str, Any] = {key: _plain(raw[key]) for key in ("target", "stderr", "collector") if raw.get(key)}
     for key in ("started", "finished"):
         value = raw.get(key)

@@ -200,6 +200,19 @@ def read(target: str, description: str, system: str, collector: str) -> Result:
     return Result(target, CONNECTION, Verdict.PASS.value, found=description, wanted=tr(READABLE), system=system, collector=collector)
 
 
+def lost(target: str, reason: str) -> Result:
+    """The result of a VM that was not judged to the end, because a process of ours died."""
+    return Result(
+        target,
+        CONNECTION,
+        Verdict.CRASH.value,
+        problem=tr("the suite itself has failed (a bug of ours, or the machine it runs on is out of memory)"),
+        wanted=tr("the suite judges the VM to the end"),
+        reason=reason,
+        remedy=tr("run again for this VM, without -n; if it fails again, please report it: nothing is known to be wrong with the VM"),
+    )
+
+
 def _crash(target: str, check: Check, rules: Rules, error: Exception) -> Result:
     """A mistake of ours."""
     place = traceback.extract_tb(error.__traceback__)[-1]

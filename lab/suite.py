@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -59,5 +60,5 @@ def _run(options: Sequence[str], lab: RunningLab | None) -> Results:
 
 
 def _result(data: Mapping[str, Any]) -> Result:
-    """Of the JSON report, which says besides what is made of the other fields."""
-    return Result.from_data({key: value for key, value in data.items() if key not in {"headline", "gates"}})
+    """A result of the JSON report, which adds to it what programs would otherwise put together themselves."""
+    return Result.from_data({each.name: data[each.name] for each in fields(Result) if each.name in data})

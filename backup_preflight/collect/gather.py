@@ -128,13 +128,23 @@ class Gathering:
             if self._record:
                 recording.save(found, self._record, target.id)
         except ConnectionProblem as problem:
-            return problem
+            return self._with_record(target, problem)
         except NotARecording as error:
             return ConnectionProblem(Problem.TRANSPORT, str(error), "record the VM again")
         except OSError as error:
             detail = f"its recording could not be written: {error.strerror}"
             return ConnectionProblem(Problem.TRANSPORT, detail, "give --record a directory with room that you may write to")
         return found
+
+    def _with_record(self, target: Target, problem: ConnectionProblem) -> ConnectionProblem:
+        """That there is no recording is recorded too."""
+        if self._record:
+            try:
+                recording.save_problem(problem, self._record, target.id)
+            except OSError as error:
+                detail = f"{problem.detail}; and this could not be recorded: {error.strerror}"
+                return ConnectionProblem(problem.problem, detail, problem.remedy)
+        return problem
 
 
 def _within_a_tick(done: SimpleQueue[str]) -> str | None:

@@ -16,8 +16,8 @@ LARGEST = 1 << 20
 
 _ROWS = 40
 _NAMES = 50
-_SPECIAL = re.compile(r"[!-+.:-@\[-`{-~]")
-"""What may mean something to Markdown or HTML: all of ASCII but letters, digits, space, comma, hyphen and slash."""
+_SPECIAL = re.compile(r"[!#$&(-+:<=>@\[-`{-~]|(?<=www)\.", re.IGNORECASE)
+"""What may mean something to Markdown or HTML, or begin an address that becomes a link by itself."""
 
 
 def markdown(report: RunReport) -> str:

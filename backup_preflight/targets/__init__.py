@@ -19,13 +19,13 @@ from backup_preflight.targets.live import LiveTarget
 from backup_preflight.targets.options import Options
 from backup_preflight.targets.parse import parse
 from backup_preflight.targets.password import PASSWORD_VARIABLE
-from backup_preflight.targets.recorded import RecordedTarget, expand_recorded
+from backup_preflight.targets.recorded import RecordedTarget, check_unique, expand_recorded
 from backup_preflight.targets.spec import SCHEMES, Spec, existing_file, nearest
 from backup_preflight.targets.ssh_config import resolve
 from backup_preflight.targets.testinfra_backends import register_backends
 from backup_preflight.targets.winrm_settings import WITHOUT_PASSWORD
 
-__all__ = ["LiveTarget", "Options", "RecordedTarget", "Target", "expand", "register_backends"]
+__all__ = ["PASSWORD_VARIABLE", "LiveTarget", "Options", "RecordedTarget", "Target", "expand", "register_backends"]
 
 _EXPANDERS = {"ansible": expand_ansible, "recorded": expand_recorded}
 _ENDPOINT = re.compile(r"(?!-)[A-Za-z0-9.-]{1,253}")
@@ -75,6 +75,7 @@ def _expand(options: Options) -> tuple[list[Target], list[str]]:
         spec = parse(entry, options)
         specs += _EXPANDERS[spec.scheme](spec) if spec.scheme in _EXPANDERS else [spec]
     unique, notes = _merge([_with_password(spec, options) for spec in specs])
+    check_unique(unique)
     for spec in {spec.ssh_config: spec for spec in unique if spec.scheme == "paramiko"}.values():
         resolve(spec.name, spec.user, spec.port, spec.ssh_config)  # a broken file ends the run here, not in every VM
     if any(spec.password is not None and spec.entry.origin == hostlist.ORIGIN for spec in unique):
