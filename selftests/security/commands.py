@@ -11,7 +11,7 @@ _BUILT_IN = {
     *("break", "cd", "command", "continue", "echo", "exec", "exit", "export", "false", "kill", "printf", "read", "return", "set"),
     *("shift", "test", "trap", "umask", "unset", "wait"),
 }
-_KEYWORDS = {"do", "done", "fi", "if", "then", "while"}
+_KEYWORDS = {"do", "done", "else", "fi", "if", "then", "while"}
 _WRAPPERS = {"run": 1, "run_all": 1, "limit": 1, "limit_all": 1, "captured": 0, "yes_no": 0, "file": 3, "has": 0}
 """Functions that start the program that is this argument of theirs."""
 
