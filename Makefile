@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 SCRIPTS := backup_preflight/collect/linux.sh .ci/run $(shell git ls-files -co --exclude-standard 'lab/**.sh') lab/fabric/handler/main/safefreeze
 LAB := $(BIN)/python -m lab
 
-.PHONY: help run test lint docs clean bench prove recordings lab-up lab-shell lab-down
+.PHONY: help run test fuzz pythons lint docs clean bench prove recordings lab-up lab-shell lab-down
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /make \1	/' | expand -t 17
@@ -20,6 +20,12 @@ run: $(INSTALLED) ## judge the recordings in examples/ (no VM needed); some of t
 
 test: $(INSTALLED) ## the suite's own tests; what this machine lacks for some of them is said in the skips
 	$(BIN)/pytest selftests -rs
+
+fuzz: $(INSTALLED) ## damaged input for every parser, for SECONDS=60; what breaks one is kept in selftests/fuzz/corpus
+	$(BIN)/python -m selftests.fuzz $(or $(SECONDS),60)
+
+pythons: $(INSTALLED) ## the examples, and the selftests of facts and checks, on every Python from 3.10 to 3.14 that is here
+	$(BIN)/python -m selftests.pythons
 
 lint: $(INSTALLED) ## format, style, types, shell, PowerShell
 	$(BIN)/ruff format --check .

@@ -74,6 +74,7 @@ NOT_COLLECTED = Section(Status.NOT_COLLECTED, detail="the recording is of an old
 class Recording:
     """Everything that is known of one VM.
 
+    ``collector`` is the SHA-256 digest of the collector that the suite sent; empty when a person ran one.
     ``started`` and ``finished`` are the suite's clock (seconds since 1970) around the run; None when a person ran the collector.
     """
 
@@ -84,6 +85,7 @@ class Recording:
     started: float | None = None
     finished: float | None = None
     stderr: str = ""
+    collector: str = ""
 
     def section(self, name: str, subject: str = "") -> Section:
         """The section, or a stand-in with status ``not collected``."""
@@ -154,6 +156,7 @@ def save(recording: Recording, directory: Path, name: str) -> Path:
         "started": recording.started,
         "finished": recording.finished,
         "stderr": recording.stderr,
+        "collector": recording.collector,
     }
     return _write(directory, name, meta, recording.raw)
 
@@ -213,7 +216,7 @@ def _first_line(data: bytes) -> tuple[dict[str, Any], bytes]:
 
 def _split_meta(data: bytes) -> tuple[dict[str, Any], bytes]:
     raw, rest = _first_line(data)
-    meta: dict[str, Any] = {key: _plain(raw[key]) for key in ("target", "stderr") if raw.get(key)}
+    meta: dict[str, Any] = {key: _plain(raw[key]) for key in ("target", "stderr", "collector") if raw.get(key)}
     for key in ("started", "finished"):
         value = raw.get(key)
         if isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -52,7 +52,7 @@ class Result:
 
     ``problem`` is what is wrong, without the VM; ``reason`` says why there is no verdict, ``remedy`` what would bring one;
     ``blocked_by`` is the check that explains it; ``waived`` says why a finding is accepted, and until when; ``system`` is that
-    of the VM, in the result of reading it.
+    of the VM, in the result of reading it, and ``collector`` what read it.
     """
 
     target: str
@@ -73,6 +73,7 @@ class Result:
     link: str = ""
     page_date: str = ""
     system: str = ""
+    collector: str = ""
 
     @property
     def headline(self) -> str:
@@ -197,9 +198,9 @@ def unreachable(target: str, problem: ConnectionProblem) -> Result:
     )
 
 
-def read(target: str, description: str, system: str) -> Result:
+def read(target: str, description: str, system: str, collector: str) -> Result:
     """The result of reading a VM that could be read."""
-    return Result(target, CONNECTION, Verdict.PASS.value, found=description, wanted=tr(READABLE), system=system)
+    return Result(target, CONNECTION, Verdict.PASS.value, found=description, wanted=tr(READABLE), system=system, collector=collector)
 
 
 def lost(target: str, reason: str) -> Result:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from testinfra.backend import base
 
 from backup_preflight import recording
+from backup_preflight.collect.digest import digest
 from backup_preflight.collect.script import CollectorRun, collector_text
 from backup_preflight.collect.windows_script import WindowsCollectorRun
 from backup_preflight.collect.windows_script import collector_text as windows_collector_text
@@ -110,7 +111,8 @@ class LiveTarget:
         except NotARecording as error:
             raise self._problem(output, str(error) if _header(nonce) in output.stdout else "") from None
         stderr = output.stderr_text[-_STDERR_CHARACTERS:]
-        return replace(result, target=self.id, started=started, finished=finished, stderr=stderr)
+        sent = self.windows_collector if result.system == "windows" else self.collector
+        return replace(result, target=self.id, started=started, finished=finished, stderr=stderr, collector=digest(sent))
 
     def _problem(self, output: Output, truncated: str) -> ConnectionProblem:
         """Why there is no recording. ``truncated``: there is the beginning of one, and this is wrong with it."""
