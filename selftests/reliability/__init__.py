@@ -1,0 +1,1 @@
+"""What the suite survives: faults made for real, load, its own death, and VMs that lie. ``python -m selftests.reliability`` writes docs/reliability.md."""
