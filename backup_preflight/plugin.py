@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import getpass
 import os
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from backup_preflight.checks import PACKAGES, Check, catalogue, check_of, find_c
 from backup_preflight.errors import UsageError
 from backup_preflight.report import json_report, reference
 from backup_preflight.report.message import printable, render
+from backup_preflight.report.run_report import RunReport
 from backup_preflight.report.summary import Vm, exit_code
 from backup_preflight.report.terminal import TerminalReport
 from backup_preflight.session import SESSION, Session
@@ -164,7 +166,7 @@ class Run:
         self.edition = session.rules.edition
         self.vms: dict[str, Vm] = {}
         self.expected: dict[str, int] = {}
-        self.code: int | None = None
+        self.started = datetime.now(timezone.utc)
         terminal = config.pluginmanager.get_plugin("terminalreporter")
         self.report = TerminalReport(terminal) if terminal else None
         if terminal and config.option.verbose <= 0:
@@ -291,16 +293,27 @@ class Run:
                 self.config.option.tbstyle = "no"
                 if self.report:
                     self.report.hush()
-        if self.config.option.json and not hasattr(self.config, "workerinput"):
-            json_report.write(Path(self.config.option.json), list(self.vms.values()), self.edition, int(session.exitstatus))
+        if not hasattr(self.config, "workerinput"):
+            self._write(self._run_report(int(session.exitstatus)))
+
+    def _run_report(self, exit_code: int) -> RunReport:
+        for target in self.session.targets:
+            self.vms.setdefault(target, Vm(target))  # an interrupted run has not come to every VM
+        order = {id_: place for place, id_ in enumerate(self.session.targets)}
+        vms = sorted(self.vms.values(), key=lambda vm: order.get(vm.id, len(order)))
+        seconds = (datetime.now(timezone.utc) - self.started).total_seconds()
+        return RunReport(tuple(vms), self.edition, exit_code, self.started, seconds, self.error, tuple(self.session.notes))
+
+    def _write(self, report: RunReport) -> None:
+        """Every format that was asked for."""
+        if self.config.option.json:
+            json_report.write(Path(self.config.option.json), report)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_terminal_summary(self) -> None:
+    def pytest_terminal_summary(self, exitstatus: int) -> None:
         """The closing table."""
         if self.report and self.vms:
-            for target in self.session.targets:
-                self.vms.setdefault(target, Vm(target))  # an interrupted run has not come to every VM
-            self.report.finish(list(self.vms.values()), self.error)
+            self.report.finish(self._run_report(int(exitstatus)))
 
 
 def _check(item: pytest.Item) -> Check | None:

@@ -22,6 +22,9 @@ _MAY_BE_OFF = (
 )
 
 
+CONNECTION = "CONNECTION"
+"""Stands for the check in the result of reading a VM."""
+
 READABLE = "the suite can log in and run its collector"
 
 
@@ -41,14 +44,14 @@ class Verdict(Enum):
 class Result:
     """One check on one VM, in plain words: every report renders this and knows nothing else.
 
-    ``reason`` says why there is no verdict, ``remedy`` what would bring one; ``blocked_by`` is the check that explains it;
-    ``system`` is that of the VM, in the result of reading it.
+    ``problem`` is what is wrong, without the VM; ``reason`` says why there is no verdict, ``remedy`` what would bring one;
+    ``blocked_by`` is the check that explains it; ``system`` is that of the VM, in the result of reading it.
     """
 
     target: str
     check: str
     verdict: str
-    headline: str = ""
+    problem: str = ""
     causes: tuple[str, ...] = ()
     cause: str = ""
     level: str = ""
@@ -62,6 +65,13 @@ class Result:
     link: str = ""
     page_date: str = ""
     system: str = ""
+
+    @property
+    def headline(self) -> str:
+        """The first line of the finding: the VM, what is wrong, the check; empty when there is nothing to say."""
+        if not self.problem:
+            return ""
+        return f"{self.target}: {self.problem}" + (f" ({self.check})" if self.check != CONNECTION else "")
 
     @property
     def is_finding(self) -> bool:
@@ -169,9 +179,9 @@ def unreachable(target: str, problem: ConnectionProblem) -> Result:
     """The one result of a VM that could not be read."""
     return Result(
         target,
-        "CONNECTION",
+        CONNECTION,
         Verdict.UNREACHABLE.value,
-        headline=f"{target}: could not be read: {problem.problem.value}",
+        problem=f"could not be read: {problem.problem.value}",
         wanted=READABLE,
         found=problem.detail,
         fix=problem.remedy,
@@ -181,7 +191,7 @@ def unreachable(target: str, problem: ConnectionProblem) -> Result:
 
 def read(target: str, description: str, system: str) -> Result:
     """The result of reading a VM that could be read."""
-    return Result(target, "CONNECTION", Verdict.PASS.value, found=description, wanted=READABLE, system=system)
+    return Result(target, CONNECTION, Verdict.PASS.value, found=description, wanted=READABLE, system=system)
 
 
 def _crash(target: str, check: Check, rules: Rules, error: Exception) -> Result:
@@ -205,18 +215,17 @@ def _result(
 ) -> Result:
     finding = finding or Finding("")
     source = check.source(rules.edition)
-    headlines = {
+    problems = {
         Verdict.FAIL: finding.problem or check.problem,
         Verdict.ADVICE: finding.problem or check.problem,
         Verdict.UNDETERMINED: f"could not tell whether {check.title}",
         Verdict.CRASH: "the suite itself has failed (a bug of ours)",
     }
-    headline = headlines.get(verdict, "")
     return Result(
         target=target,
         check=check.id,
         verdict=verdict.value,
-        headline=f"{target}: {headline} ({check.id})" if headline else "",
+        problem=problems.get(verdict, ""),
         causes=tuple(cause.id for cause in check.causes),
         cause=cause_line(check.causes[0], rules),
         level=check.levels[rules.edition].value,

