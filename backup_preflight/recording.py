@@ -44,6 +44,10 @@ class NotARecording(UsageError):
     """The bytes are no complete recording of a version this suite reads. The message says in which way."""
 
 
+class Truncated(NotARecording):
+    """It begins well, and its end is missing."""
+
+
 @dataclass(frozen=True)
 class Section:
     """One section: its bytes, or why there are none."""
@@ -119,7 +123,7 @@ def parse(data: bytes, nonce: str | None = None) -> Recording:
                 raw=data[header.start() : line_end],
                 **meta,
             )
-    raise NotARecording("is truncated: its last line is missing, so a failure could be missing too")
+    raise Truncated("is truncated: its last line is missing, so a failure could be missing too")
 
 
 def load(path: Path) -> Recording:

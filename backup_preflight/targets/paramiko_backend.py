@@ -101,10 +101,13 @@ def _exchange(channel: paramiko.Channel, stdin: bytes, deadline: float) -> Outpu
                 selector.select(min(remaining, 0.02 if pending else 0.2))
     if channel.exit_status_ready() and channel.exit_status >= 0:
         output.status = channel.exit_status
+    else:
+        output.signalled = channel.eof_received  # sshd ends the streams in order, and tells of a signal instead of a status
     return output
 
 
 def _drain(channel: paramiko.Channel, output: Output) -> None:
+    """Ends, whatever comes: an output has a limit."""
     while channel.recv_ready():
         output.add_stdout(channel.recv(_CHUNK))
     while channel.recv_stderr_ready():

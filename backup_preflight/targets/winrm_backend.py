@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -58,6 +59,7 @@ class WinRmBackend(base.BaseBackend):
             query = "&".join(f"{key}={value}" for key, value in keys.items() if key not in {"ssl", "sudo", "sudo_user"})
             self.spec = parse(Entry(f"winrm://{hostspec}{'?' if query else ''}{query}", "host"), Options())
         super().__init__(self.spec.name)
+        self._opened: list[Any] = []
 
     def collect(self, run: WindowsCollectorRun, seconds: float = READ_SECONDS) -> Output:
         """Run the collector in one PowerShell pipeline. Raises ConnectionProblem."""
@@ -121,6 +123,7 @@ class WinRmBackend(base.BaseBackend):
         try:
             return within(seconds + _CLOSE_SECONDS, call)
         except Late:
+            _shut(self._opened)  # what waits there, in another thread, ends
             failure = self._late(seconds)
         except ConnectionProblem:
             raise
@@ -153,6 +156,7 @@ class WinRmBackend(base.BaseBackend):
         wsman.transport.session = session = wsman.transport._build_session()  # noqa: SLF001  (the only way to its adapters)
         for adapter in session.adapters.values():
             _limit(adapter)
+            _watch(adapter, self._opened)
         return wsman
 
     def get_pytest_id(self) -> str:
@@ -206,6 +210,28 @@ def _limit(adapter: Any) -> None:
         return response  # type: ignore[no-any-return]
 
     adapter.send = send
+
+
+def _watch(adapter: Any, opened: list[Any]) -> None:
+    """Note every connection that an adapter of requests opens: nothing else gives away those in use."""
+
+    def noting(kind: Any) -> Any:
+        def new_connection(pool: Any) -> Any:
+            connection = kind._new_conn(pool)  # noqa: SLF001  (urllib3's own place for it)
+            opened.append(connection)
+            return connection
+
+        return type(kind.__name__, (kind,), {"_new_conn": new_connection})
+
+    manager = adapter.poolmanager
+    manager.pool_classes_by_scheme = {scheme: noting(kind) for scheme, kind in manager.pool_classes_by_scheme.items()}
+
+
+def _shut(connections: list[Any]) -> None:
+    """End the connections, whoever waits for them."""
+    for connection in connections:
+        with contextlib.suppress(OSError, AttributeError):
+            connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _bounded(iterate: Callable[[int], Iterator[bytes]]) -> Callable[..., Iterator[bytes]]:

@@ -1,64 +1,36 @@
 """One run with a VM for every fault among healthy ones: what each is reported as, after how long, and what became of the others.
 
-``python -m selftests.reliability.faults FILE`` within a machine of its own (machine.py) writes what it saw as JSON.
+``python -m selftests.reliability.faults FILE [PATTERN]`` within a machine of its own (machine.py) writes what it saw as JSON.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
-import threading
-import time
-from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from backup_preflight.causes import Edition
-from backup_preflight.checks import catalogue
-from backup_preflight.collect.gather import Gathering, Outcome
-from backup_preflight.errors import ConnectionProblem, Problem
-from backup_preflight.facts.vm import facts_of
-from backup_preflight.recording import Recording
-from backup_preflight.report.message import render
-from backup_preflight.targets import Options, Target, expand, register_backends
-from backup_preflight.targets.secret import Secret
-from backup_preflight.verdict import Judge, Rules, read, unreachable
+from backup_preflight.errors import Problem
 from selftests.reliability import guest, login, machine, network, windows
+from selftests.reliability.controller import READ, Account, Order, Vm, read_all
 from selftests.reliability.lab import HEALTHY, Fault, Lab
 from selftests.reliability.server import name_server
 from selftests.winrm.helpers import ACCOUNT
 
 FORKS = 200
 TRANSPORTS = ("paramiko", "ssh", "winrm")
-
-
-@dataclass
-class Timed:
-    """A target that tells how long its reading took."""
-
-    target: Target
-    seconds: float = 0.0
-
-    @property
-    def id(self) -> str:
-        return self.target.id
-
-    @property
-    def scheme(self) -> str:
-        return self.target.scheme
-
-    def read(self) -> Recording:
-        started = time.monotonic()
-        try:
-            return self.target.read()
-        finally:
-            self.seconds = time.monotonic() - started
+_NEIGHBOURS = ("first", HEALTHY, "last")
 
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one fault. ``shown``: the first lines of the result; ``expected`` and ``kind``: the problem's words, "read" for none."""
+    """What became of one fault. ``shown``: the first lines of the result; ``expected`` and ``kind``: the problem's words, "read" for none.
+
+    ``affected``: healthy VMs that fared otherwise; ``left``: what the process of the run still held at its end; ``peak``: its memory, MiB.
+    """
 
     transport: str
     fault: str
@@ -68,90 +40,74 @@ class Row:
     shown: list[str]
     seconds: float
     affected: list[str]
+    left: list[str]
+    peak: int
 
 
-def run() -> list[Row]:
-    """All transports at once, in this process."""
-    register_backends()
+def run(pattern: str = "") -> list[Row]:
+    """All transports at once, in this process. ``pattern``: only faults whose name it matches."""
     lab = Lab()
     try:
         with name_server(machine.RESOLVER):
-            return _run(lab)
+            return _run(lab, pattern)
     finally:
         lab.close()
 
 
-def _run(lab: Lab) -> list[Row]:
-    lab.healthy()
-    lab.healthy("first")
-    lab.healthy("last")
+def _run(lab: Lab, pattern: str) -> list[Row]:
+    for name in _NEIGHBOURS:
+        lab.healthy(name)
     over_ssh = [*network.faults(lab), *login.faults(lab), *guest.faults(lab), *network.middle(lab, _length(lab))]
     over_winrm = list(windows.faults(lab))
-    neighbour = windows.healthy(lab)
-    options = Options(ssh_config=str(lab.config), password=Secret(ACCOUNT.password))
-    rows: dict[str, list[Row]] = {}
-
-    def transport(scheme: str, faults: list[Fault], neighbours: list[str]) -> None:
-        rows[scheme] = _transport(scheme, faults, neighbours, options)
-
-    threads = [
-        threading.Thread(target=transport, args=(scheme, over_ssh, [f"{scheme}://first", f"{scheme}://{HEALTHY}", f"{scheme}://last"]))
-        for scheme in ("paramiko", "ssh")
+    neighbours = {
+        "paramiko": [f"paramiko://{name}" for name in _NEIGHBOURS],
+        "ssh": [f"ssh://{name}" for name in _NEIGHBOURS],
+        "winrm": [windows.healthy(lab)],
+    }
+    faults = {"paramiko": over_ssh, "ssh": over_ssh, "winrm": over_winrm}
+    chosen = {scheme: [fault for fault in found if re.search(pattern, fault.name)] for scheme, found in faults.items()}
+    config = str(lab.config)
+    alone = {scheme: _read(entries, config) for scheme, entries in neighbours.items()}
+    with ThreadPoolExecutor(2) as pool:  # the third one afterwards: its servers run in this very process
+        everything = list(pool.map(lambda scheme: _read(_mixed(scheme, chosen[scheme], neighbours[scheme]), config), TRANSPORTS))
+    return [
+        _row(scheme, fault, account.vms[fault.name], _affected(alone[scheme], account), account)
+        for scheme, account in zip(TRANSPORTS, everything, strict=True)
+        for fault in chosen[scheme]
     ]
-    threads.append(threading.Thread(target=transport, args=("winrm", over_winrm, [neighbour])))
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return [row for scheme in TRANSPORTS for row in rows[scheme]]
 
 
 def _length(lab: Lab) -> int:
     """How many bytes a healthy VM sends for a whole reading."""
-    server = lab.sshd(forced=lab.recorded())
     counted: list[int] = []
-    lab.counted("counted", server, counted)
-    _gather(["paramiko://counted"], Options(ssh_config=str(lab.config)))
+    lab.counted("counted", lab.sshd(forced=lab.recorded()), counted)
+    _read(["paramiko://counted"], str(lab.config))
     return sum(counted)
 
 
-def _transport(scheme: str, faults: list[Fault], neighbours: list[str], options: Options) -> list[Row]:
-    alone, _ = _gather(neighbours, options)
-    healthy = {id_: _verdicts(id_, outcome) for id_, outcome in alone.items()}
+def _read(entries: list[str], config: str) -> Account:
+    return read_all(Order(entries, config, ACCOUNT.password, FORKS))
+
+
+def _mixed(scheme: str, faults: list[Fault], neighbours: list[str]) -> list[str]:
+    """The sick among the healthy: first, in between, last."""
     entries = [fault.entry or f"{scheme}://{fault.name}{'?sudo=true' if fault.sudo else ''}" for fault in faults]
-    half = len(neighbours) // 2
-    outcomes, seconds = _gather([*neighbours[:half], *entries, *neighbours[half:]], options)
-    affected = [id_ for id_, verdicts in healthy.items() if _verdicts(id_, outcomes[id_]) != verdicts]
-    return [_row(scheme, fault, outcomes[fault.name], seconds[fault.name], affected) for fault in faults]
+    middle, half = len(entries) // 2, len(neighbours) // 2
+    return [*neighbours[:half], *entries[:middle], neighbours[half], *entries[middle:], *neighbours[half + 1 :]]
 
 
-def _gather(entries: Iterable[str], options: Options) -> tuple[dict[str, Outcome], dict[str, float]]:
-    targets, _ = expand(Options(**{**vars(options), "hosts": ",".join(entries)}))
-    timed = [Timed(target) for target in targets]
-    gathering = Gathering(timed, FORKS, record=None)
-    gathering.start([target.id for target in timed])
-    outcomes = {target.id: gathering.outcome(target.id) for target in timed}
-    gathering.close()
-    return outcomes, {target.id: target.seconds for target in timed}
+def _affected(alone: Account, together: Account) -> list[str]:
+    """Healthy VMs that are judged otherwise when there are sick ones beside them, or were not read at all."""
+    return [
+        id_ for id_, vm in alone.vms.items() if vm.kind != READ or (together.vms[id_].kind, together.vms[id_].verdicts) != (READ, vm.verdicts)
+    ]
 
 
-def _verdicts(id_: str, outcome: Outcome) -> Mapping[str, str]:
-    if isinstance(outcome, ConnectionProblem):
-        return {"CONNECTION": render(unreachable(id_, outcome))}
-    judge = Judge(id_, facts_of(outcome), Rules(Edition.CURRENT), {})
-    return {check.id: judge.result(check).verdict for check in catalogue().values() if not check.of_fleet}
-
-
-def _row(scheme: str, fault: Fault, outcome: Outcome, seconds: float, affected: list[str]) -> Row:
+def _row(scheme: str, fault: Fault, vm: Vm, affected: list[str], account: Account) -> Row:
     kinds = fault.kind if isinstance(fault.kind, tuple) else (fault.kind,)
-    expected = [kind.value if isinstance(kind, Problem) else "read" for kind in kinds]
-    if isinstance(outcome, ConnectionProblem):
-        kind, result = outcome.problem.value, unreachable(fault.name, outcome)
-        shown = [line for line in render(result).splitlines() if not line.startswith(("  Wanted", "  Remedy"))]
-    else:
-        result = read(fault.name, facts_of(outcome).description, outcome.system)
-        kind, shown = "read", [f"{fault.name}  {result.found}"]
-    return Row(scheme, fault.name, fault.how, expected, kind, shown, round(seconds, 1), affected)
+    expected = [kind.value if isinstance(kind, Problem) else READ for kind in kinds]
+    left = [*account.threads, *account.files, *account.children, *account.temporary]
+    return Row(scheme, fault.name, fault.how, expected, vm.kind, vm.shown.splitlines(), vm.seconds, affected, left, account.peak)
 
 
 def rows_of(data: list[dict[str, Any]]) -> list[Row]:
@@ -161,4 +117,4 @@ def rows_of(data: list[dict[str, Any]]) -> list[Row]:
 
 if __name__ == "__main__":
     machine.prepare()
-    Path(sys.argv[1]).write_text(json.dumps([asdict(row) for row in run()], indent=1), encoding="utf-8")
+    Path(sys.argv[1]).write_text(json.dumps([asdict(row) for row in run(*sys.argv[2:])], indent=1), encoding="utf-8")

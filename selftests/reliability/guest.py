@@ -1,4 +1,4 @@
-"""Faults of the guest while, or before, the collector runs. Where a collector runs, it is the real one."""
+"""Faults of the guest while, or before, the collector runs. What comes without the real collector is a real guest's answer."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def _forced(lab: Lab, name: str, text: str) -> None:
 
 
 def _dies(lab: Lab) -> Iterator[Fault]:
-    _forced(lab, "connection-killed", "sh -s | { head -c 3000; kill -9 $PPID; }\n")
+    _forced(lab, "connection-killed", f"{lab.recorded()} | {{ head -c 3000; kill -9 $PPID; }}\n")
     yield Fault("connection-killed", "the session's sshd is killed in the middle of the collector", Problem.DROPPED)
-    text = "sh -s | { head -c 3000; kill -9 $(cat /run/rebooting.pid) $PPID; }\n"
+    text = f"{lab.recorded()} | {{ head -c 3000; kill -9 $(cat /run/rebooting.pid) $PPID; }}\n"
     server = lab.sshd("PidFile /run/rebooting.pid", forced=lab.script("rebooting", text))
     lab.vm("guest-reboots", server)
     yield Fault("guest-reboots", "sshd and all its sessions are killed in the middle of the collector", Problem.DROPPED)
-    _forced(lab, "guest-freezes", "sh -s | { head -c 3000; kill -STOP $PPID; }\n")
-    yield Fault("guest-freezes", "SIGSTOP of the session's sshd in the middle of the collector", Problem.TIMEOUT)
+    _forced(lab, "guest-freezes", f"{lab.recorded()} | {{ head -c 3000; kill -STOP $PPID; }}\n")
+    yield Fault("guest-freezes", "SIGSTOP of the session's sshd in the middle of the collector", (Problem.TIMEOUT, Problem.DROPPED))
     server = lab.sshd(forced=lab.recorded())
     lab.vm("guest-frozen", server)
     listener = int((server.directory / "pid").read_text())
@@ -48,9 +48,9 @@ def _dies(lab: Lab) -> Iterator[Fault]:
     yield Fault("guest-frozen", "SIGSTOP of sshd before the run: the kernel still takes connections", Problem.TIMEOUT)
     _forced(lab, "collector-killed", "( sleep 1; kill -9 $$ ) >/dev/null & exec sh -s\n")
     yield Fault("collector-killed", "SIGKILL of the collector's shell, as by the kernel when memory is short", Problem.ENDED)
-    _forced(lab, "collector-ends", "sh -s | head -c 3000\n")
+    _forced(lab, "collector-ends", f"{lab.recorded()} | head -c 3000\n")
     yield Fault("collector-ends", "the output ends in the middle, with status 0", Problem.ENDED)
-    _forced(lab, "collector-hangs", "sh -s | { head -c 3000; exec sleep 1000; }\n")
+    _forced(lab, "collector-hangs", f"{lab.recorded()} | {{ head -c 3000; exec sleep 1000; }}\n")
     yield Fault("collector-hangs", "the collector never ends", Problem.TIMEOUT)
 
 
@@ -59,7 +59,7 @@ def _lacks(lab: Lab) -> Iterator[Fault]:
     yield Fault("disk-full", "no byte and no inode free in /tmp, /var/tmp, /run, /var/log, the home directory", None)
     for name, most in (("forks-exhausted", 0), ("forks-scarce", 8)):
         shell = lab.directory / name
-        shell.write_text(f'#!/bin/sh\nulimit -u {most}\nexec /bin/sh "$@"\n')
+        shell.write_text(f'#!/bin/bash\nulimit -u {most}\nexec /bin/sh "$@"\n')
         shell.chmod(0o755)
         lab.vm(name, lab.sshd(), user=lab.account(name, shell=str(shell)))
         yield Fault(name, f"ulimit -u {most}: the account may have no more processes", Problem.ENDED)
@@ -70,7 +70,7 @@ def _talks(lab: Lab) -> Iterator[Fault]:
     yield Fault("output-endless", "`yes` instead of the collector", Problem.OUTPUT)
     _forced(lab, "output-1-gb", "head -c 1073741824 /dev/zero | tr '\\0' x\n")
     yield Fault("output-1-gb", "1 GB in one line", Problem.OUTPUT)
-    _forced(lab, "output-1-gb-framed", "sh -s | { head -c 3000; head -c 1073741824 /dev/zero; }\n")
+    _forced(lab, "output-1-gb-framed", f"{lab.recorded()} | {{ head -c 3000; head -c 1073741824 /dev/zero; }}\n")
     yield Fault("output-1-gb-framed", "1 GB of NUL bytes within a section", Problem.OUTPUT)
     _forced(lab, "errors-endless", "exec yes spam >&2\n")
     yield Fault("errors-endless", "`yes` on standard error", Problem.OUTPUT)

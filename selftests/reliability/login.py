@@ -45,7 +45,7 @@ def _sudo(lab: Lab) -> Iterator[Fault]:
     programs = lab.directory / "programs"
     programs.mkdir()
     # "sh -s" of these VMs is a recorded answer, so that the suite's own command line for sudo runs as it is.
-    answer = (lab.directory / "answer.sh").read_text().replace("$1", f"{lab.directory}/unprivileged.recording")
+    answer = (lab.directory / "answer.sh").read_text().replace('"$1"', f"{lab.directory}/unprivileged.recording")
     shell = programs / "sh"
     shell.write_text(answer.replace("#!/bin/sh\n", '#!/bin/sh\n[ "$1" = -s ] || exec /bin/sh "$@"\n'))
     shell.chmod(0o755)

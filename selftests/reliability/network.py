@@ -32,11 +32,11 @@ def faults(lab: Lab) -> Iterator[Fault]:
     lab.misbehaving("banner-trickles", trickle)
     yield Fault("banner-trickles", "one byte of a banner each second, without end", Problem.TIMEOUT)
     lab.misbehaving("banner-endless", flood)
-    yield Fault("banner-endless", "a banner without end, as fast as it can be read", (Problem.DROPPED, Problem.TRANSPORT))
+    yield Fault("banner-endless", "a banner without end, as fast as it can be read", Problem.NOT_SSH)
     lab.misbehaving("closed-at-once", say)
     yield Fault("closed-at-once", "the connection is closed without a banner", Problem.DROPPED)
     lab.misbehaving("another-service", partial(say, text=b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"))
-    yield Fault("another-service", "a web server answers on that port", (Problem.DROPPED, Problem.TRANSPORT))
+    yield Fault("another-service", "a web server answers on that port", Problem.NOT_SSH)
     huge = b"SSH-2.0-OpenSSH_9.2\r\n" + (0x7FFFFFF4).to_bytes(4, "big") + bytes(4)
     lab.misbehaving("packet-of-2-gb", partial(flood, begin=huge))
     yield Fault("packet-of-2-gb", "a banner, then a packet that announces 2 GB and keeps its word", (Problem.TRANSPORT, Problem.DROPPED))
@@ -66,7 +66,7 @@ def middle(lab: Lab, length: int) -> Iterator[Fault]:
         yield Fault(f"cut-{place}", f"cut by a relay after {place} 24ths of the bytes of a whole answer", _CUT)
     for place in (1, 8, 20):
         lab.relayed(f"stalled-{place}", server, length * place // CUTS, "stall")
-        yield Fault(f"stalled-{place}", f"held by a relay after {place} 24ths of the bytes, still open", Problem.TIMEOUT)
+        yield Fault(f"stalled-{place}", f"held by a relay after {place} 24ths of the bytes, still open", (Problem.TIMEOUT, Problem.DROPPED))
     lab.relayed("corrupted", server, length * 20 // CUTS, "corrupt")
     yield Fault("corrupted", "one byte changed by a relay", (Problem.DROPPED, Problem.TRANSPORT))
 

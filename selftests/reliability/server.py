@@ -36,10 +36,11 @@ async def flood(_: Reader, writer: Writer, begin: bytes = b"", block: bytes = b"
         await writer.drain()
 
 
-async def say(_: Reader, writer: Writer, text: bytes = b"") -> None:
-    """Says this and closes."""
+async def say(reader: Reader, writer: Writer, text: bytes = b"") -> None:
+    """Says this and closes, once the other side has nothing more to say."""
     writer.write(text)
-    await writer.drain()
+    writer.write_eof()
+    await reader.read()
 
 
 async def http(reader: Reader, writer: Writer, answer: bytes) -> None:
@@ -96,7 +97,7 @@ async def _copy(reader: Reader, writer: Writer, counted: list[int] | None = None
 
 async def _guarded(handler: Handler, reader: Reader, writer: Writer) -> None:
     try:
-        with contextlib.suppress(OSError, EOFError):
+        with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
             await handler(reader, writer)
     finally:
         writer.close()
@@ -107,27 +108,29 @@ class Server:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._listening: list[asyncio.Server] = []
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="misbehaving")
         self._thread.start()
 
     def listen(self, address: tuple[str, int], handler: Handler) -> None:
         """Answer there in this way."""
         start = asyncio.start_server(partial(_guarded, handler), *address)
-        asyncio.run_coroutine_threadsafe(start, self._loop).result()
+        self._listening.append(asyncio.run_coroutine_threadsafe(start, self._loop).result())
 
     def close(self) -> None:
         """End all connections."""
-        asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result()
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-
-async def _cancel_all() -> None:
-    tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    async def _end(self) -> None:
+        for each in self._listening:
+            each.close()
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextmanager

@@ -32,7 +32,7 @@ def faults(lab: Lab) -> Iterator[Fault]:
     busy = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n"
     yield _port(lab, "winrm-503", partial(http, answer=busy), "HTTP 503 to every request, to be tried again after an hour", Problem.TRANSPORT)
     moved = b"HTTP/1.1 302 Found\r\nLocation: /wsman\r\nContent-Length: 0\r\n\r\n"
-    yield _port(lab, "winrm-redirects", partial(http, answer=moved), "a redirection to itself", Problem.TRANSPORT)
+    yield _port(lab, "winrm-redirects", partial(http, answer=moved), "a redirection to itself", (Problem.TRANSPORT, Problem.DROPPED))
     for action in ("Create", "Command", "Receive", "Delete"):
         kind = Problem.DROPPED if action != "Delete" else None
         yield _server(lab, f"winrm-cut-{action.lower()}", Behaviour(cut=action), f"cut in the answer to {action}", kind)
