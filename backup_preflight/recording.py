@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -14,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from backup_preflight.errors import UsageError
+from backup_preflight.files import write_atomically
 
 FORMAT = 1
 SUFFIX = ".recording"
@@ -142,22 +142,23 @@ def load(path: Path) -> Recording:
 
 
 def save(recording: Recording, directory: Path, name: str) -> Path:
-    """Write ``<name>.recording`` atomically; characters that are unsafe in a file name become ``_``. Raises OSError."""
+    """Write ``<name>.recording`` atomically, readable by this user only. Raises OSError.
+
+    What is unsafe in a file name becomes ``_``; a part of the name's digest then keeps ``a/b`` and ``a:b`` apart.
+    """
     meta = {
         "target": recording.target,
         "started": recording.started,
         "finished": recording.finished,
         "stderr": recording.stderr,
     }
-    path = directory / (re.sub(r"[^A-Za-z0-9._@-]", "_", name).lstrip(".") + SUFFIX)
-    handle, temporary = tempfile.mkstemp(dir=directory, prefix=".", suffix=SUFFIX)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(_META + json.dumps(meta).encode() + b"\n" + recording.raw)
-        return Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink()
-        raise
+    return write_atomically(directory / (file_name(name) + SUFFIX), _META + json.dumps(meta).encode() + b"\n" + recording.raw, private=True)
+
+
+def file_name(name: str) -> str:
+    """A name that any id gives and no other id: without a path, not hidden, of at most 120 characters."""
+    safe = re.sub(r"[^A-Za-z0-9._@-]", "_", name).lstrip(".")[:100]
+    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 def _utf_8(data: bytes) -> bytes:

@@ -25,6 +25,7 @@ _MAY_BE_OFF = (
 CONNECTION = "CONNECTION"
 """Stands for the check in the result of reading a VM."""
 
+_UNREAD = {Problem.NOT_RECORDED: "was read, but its recording could not be written"}
 READABLE = "the suite can log in and run its collector"
 
 
@@ -181,7 +182,7 @@ def unreachable(target: str, problem: ConnectionProblem) -> Result:
         target,
         CONNECTION,
         Verdict.UNREACHABLE.value,
-        problem=f"could not be read: {problem.problem.value}",
+        problem=_UNREAD.get(problem.problem, f"could not be read: {problem.problem.value}"),
         wanted=READABLE,
         found=problem.detail,
         fix=problem.remedy,

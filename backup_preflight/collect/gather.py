@@ -8,6 +8,7 @@ from pathlib import Path
 
 from backup_preflight import recording
 from backup_preflight.errors import ConnectionProblem, Problem
+from backup_preflight.files import remove_leftovers
 from backup_preflight.recording import NotARecording, Recording
 from backup_preflight.targets import Target
 
@@ -22,6 +23,8 @@ class Gathering:
         self._pool = ThreadPoolExecutor(max_workers=forks, thread_name_prefix="read")
         self._futures: dict[str, Future[Outcome]] = {}
         self._record = record
+        if record:
+            remove_leftovers(record)
 
     def start(self, ids: Iterable[str]) -> None:
         """Begin to read these VMs."""
@@ -46,8 +49,8 @@ class Gathering:
         except ConnectionProblem as problem:
             return problem
         except NotARecording as error:
-            return ConnectionProblem(Problem.TRANSPORT, str(error), "record the VM again")
+            return ConnectionProblem(Problem.DAMAGED, str(error), "record the VM again")
         except OSError as error:
             detail = f"its recording could not be written: {error.strerror}"
-            return ConnectionProblem(Problem.TRANSPORT, detail, "give --record a directory with room that you may write to")
+            return ConnectionProblem(Problem.NOT_RECORDED, detail, "give --record a directory with room that you may write to")
         return found

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from backup_preflight.files import write_atomically
 from backup_preflight.report.run_report import RunReport
 from backup_preflight.verdict import Result
 
@@ -30,7 +31,7 @@ def write(path: Path, report: RunReport) -> None:
             for vm in report.vms
         ],
     }
-    path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_atomically(path, (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def _plain(result: Result) -> dict[str, Any]:

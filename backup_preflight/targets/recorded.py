@@ -26,7 +26,7 @@ def expand_recorded(spec: Spec) -> list[Spec]:
     """One entry per recording of a file or directory, sorted by name. Raises UsageError, and NotARecording for a bad file."""
     path = Path(spec.name).expanduser()
     if path.is_dir():
-        files = sorted(path.glob(f"*{SUFFIX}"))
+        files = sorted(file for file in path.glob(f"*{SUFFIX}") if not file.name.startswith("."))
         if not files:
             raise spec.entry.error(f"the directory has no *{SUFFIX} file; write some with --record {path}")
     elif path.exists():

@@ -59,7 +59,7 @@ class WinRmBackend(base.BaseBackend):
             query = "&".join(f"{key}={value}" for key, value in keys.items() if key not in {"ssl", "sudo", "sudo_user"})
             self.spec = parse(Entry(f"winrm://{hostspec}{'?' if query else ''}{query}", "host"), Options())
         super().__init__(self.spec.name)
-        self._opened: list[Any] = []
+        self._connections = _Connections()
 
     def collect(self, run: WindowsCollectorRun, seconds: float = READ_SECONDS) -> Output:
         """Run the collector in one PowerShell pipeline. Raises ConnectionProblem."""
@@ -123,7 +123,7 @@ class WinRmBackend(base.BaseBackend):
         try:
             return within(seconds + _CLOSE_SECONDS, call)
         except Late:
-            _shut(self._opened)  # what waits there, in another thread, ends
+            self._connections.end()  # what waits there, in another thread, ends
             failure = self._late(seconds)
         except ConnectionProblem:
             raise
@@ -156,7 +156,7 @@ class WinRmBackend(base.BaseBackend):
         wsman.transport.session = session = wsman.transport._build_session()  # noqa: SLF001  (the only way to its adapters)
         for adapter in session.adapters.values():
             _limit(adapter)
-            _watch(adapter, self._opened)
+            self._connections.watch(adapter)
         return wsman
 
     def get_pytest_id(self) -> str:
@@ -212,26 +212,40 @@ def _limit(adapter: Any) -> None:
     adapter.send = send
 
 
-def _watch(adapter: Any, opened: list[Any]) -> None:
-    """Note every connection that an adapter of requests opens: nothing else gives away those in use."""
+class _Connections:
+    """Every connection that an adapter of requests opens: nothing else gives away those in use."""
 
-    def noting(kind: Any) -> Any:
-        def new_connection(pool: Any) -> Any:
-            connection = kind._new_conn(pool)  # noqa: SLF001  (urllib3's own place for it)
-            opened.append(connection)
-            return connection
+    def __init__(self) -> None:
+        self._opened: list[Any] = []
+        self._ended = False
 
-        return type(kind.__name__, (kind,), {"_new_conn": new_connection})
+    def watch(self, adapter: Any) -> None:
+        """Note what it opens from now on."""
+        manager = adapter.poolmanager
+        manager.pool_classes_by_scheme = {scheme: self._noting(kind) for scheme, kind in manager.pool_classes_by_scheme.items()}
 
-    manager = adapter.poolmanager
-    manager.pool_classes_by_scheme = {scheme: noting(kind) for scheme, kind in manager.pool_classes_by_scheme.items()}
+    def end(self) -> None:
+        """End them, whoever waits for them, and allow no other one."""
+        self._ended = True
+        for connection in self._opened:
+            with contextlib.suppress(OSError, AttributeError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
 
+    def _noting(self, create: Callable[..., Any]) -> Callable[..., Any]:
+        def pool(*args: Any, **kwargs: Any) -> Any:
+            made = create(*args, **kwargs)
+            connect = made._new_conn  # noqa: SLF001  (urllib3's own place for it)
 
-def _shut(connections: list[Any]) -> None:
-    """End the connections, whoever waits for them."""
-    for connection in connections:
-        with contextlib.suppress(OSError, AttributeError):
-            connection.sock.shutdown(socket.SHUT_RDWR)
+            def noted() -> Any:
+                if self._ended:
+                    raise ConnectionAbortedError("given up")
+                self._opened.append(connect())
+                return self._opened[-1]
+
+            made._new_conn = noted  # noqa: SLF001
+            return made
+
+        return pool
 
 
 def _bounded(iterate: Callable[[int], Iterator[bytes]]) -> Callable[..., Iterator[bytes]]:

@@ -43,6 +43,7 @@ class Lab:
         self.stack.callback(self.server.close)
         self._number = 0
         self._blocks: list[str] = []
+        self.addresses: dict[str, list[str]] = {}
         # What a forced command runs must be open to every account; the checkout need not be.
         shutil.copy(ANSWER, self.directory)
         for file in REAL.glob("*.recording"):
@@ -64,6 +65,10 @@ class Lab:
         path = self.directory / "ssh_config"
         path.write_text("".join(self._blocks) + "Host *\n GlobalKnownHostsFile /dev/null\n IdentitiesOnly yes\n IdentityAgent none\n")
         return path
+
+    def forget(self) -> None:
+        """Let ssh_config know no VM; the servers stay."""
+        self._blocks.clear()
 
     def address(self) -> str:
         """A loopback address of its own."""
@@ -95,6 +100,7 @@ class Lab:
         if forced:
             lines.append(f"ForceCommand {forced}")
         server = self.enter(running_sshd(lines, host=first, port=22))
+        self.addresses[first] = [first, *others]
         key = server.host_key.with_suffix(".pub").read_text().split()
         server.known_hosts.write_text(f"* {key[0]} {key[1]}\n")
         return server

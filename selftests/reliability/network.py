@@ -36,7 +36,7 @@ def faults(lab: Lab) -> Iterator[Fault]:
     lab.misbehaving("closed-at-once", say)
     yield Fault("closed-at-once", "the connection is closed without a banner", Problem.DROPPED)
     lab.misbehaving("another-service", partial(say, text=b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"))
-    yield Fault("another-service", "a web server answers on that port", Problem.NOT_SSH)
+    yield Fault("another-service", "a web server answers on that port", (Problem.NOT_SSH, Problem.DROPPED))
     huge = b"SSH-2.0-OpenSSH_9.2\r\n" + (0x7FFFFFF4).to_bytes(4, "big") + bytes(4)
     lab.misbehaving("packet-of-2-gb", partial(flood, begin=huge))
     yield Fault("packet-of-2-gb", "a banner, then a packet that announces 2 GB and keeps its word", (Problem.TRANSPORT, Problem.DROPPED))

@@ -127,6 +127,7 @@ class Server:
     async def _end(self) -> None:
         for each in self._listening:
             each.close()
+        await asyncio.sleep(0)
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()
