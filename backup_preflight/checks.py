@@ -109,7 +109,7 @@ LIMITS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Check:
     """One precondition.
 
@@ -129,17 +129,17 @@ class Check:
     see: Page | None
     function: Callable[..., None] = field(repr=False)
 
-    @property
+    @functools.cached_property
     def title(self) -> str:
         """The wanted state, a positive statement."""
         return inspect.getdoc(self.function) or self.id
 
-    @property
+    @functools.cached_property
     def facts(self) -> tuple[str, ...]:
         """Names of the facts it reads."""
         return tuple(inspect.signature(self.function).parameters)
 
-    @property
+    @functools.cached_property
     def system(self) -> str:
         """The system whose VMs it is for, by its package: ``linux``, ``windows``; empty for both."""
         return {"tests_linux": "linux", "tests_windows": "windows"}.get(self.function.__module__.split(".")[0], "")
@@ -148,7 +148,7 @@ class Check:
         """Whether it says anything of a VM that runs that system."""
         return self.system in {"", system} or self.of_fleet
 
-    @property
+    @functools.cached_property
     def of_fleet(self) -> bool:
         """Whether it concerns all VMs of a run together."""
         return "fleet" in self.facts

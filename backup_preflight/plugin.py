@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import getpass
 import os
+import time
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -16,19 +18,22 @@ import pytest
 from backup_preflight.causes import Edition, find_error
 from backup_preflight.checks import PACKAGES, Check, catalogue, check_of, find_check
 from backup_preflight.errors import UsageError
+from backup_preflight.logs import LogCollection, Logs
+from backup_preflight.protocol import Connection, Outcome, report_outcome, target_of
 from backup_preflight.report import json_report, reference
-from backup_preflight.report.message import printable, render
+from backup_preflight.report.message import printable
 from backup_preflight.report.run_report import RunReport
 from backup_preflight.report.summary import Vm, exit_code
 from backup_preflight.report.terminal import TerminalReport
-from backup_preflight.session import SESSION, Session
+from backup_preflight.session import FLEET, SESSION, Session
 from backup_preflight.targets import PASSWORD_VARIABLE, Options, expand, register_backends
 from backup_preflight.targets.secret import Secret
 from backup_preflight.verdict import Result, Rules, Verdict
+from backup_preflight.waivers import Waivers, load_waivers
 
-RESULT = pytest.StashKey[Result]()
 _CATEGORIES = {
     Verdict.ADVICE.value: ("advice", "a", ("ADVICE", {"yellow": True})),
+    Verdict.WAIVED.value: ("waived", "w", ("WAIVED", {"cyan": True})),
     Verdict.UNDETERMINED.value: ("undetermined", "?", ("UNDETERMINED", {"purple": True})),
     Verdict.UNREACHABLE.value: ("unreachable", "U", ("UNREACHABLE", {"red": True})),
 }
@@ -42,10 +47,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--fail-on-advice", action="store_true", help="advice fails the run too")
     group.addoption("--allow-undetermined", action="store_true", help="exit 0 although something could not be seen")
+    group.addoption(
+        "--waivers", metavar="FILE", help="findings that are accepted until a day, as TOML; they are shown and do not fail the run"
+    )
     group.addoption("--error", metavar="TEXT", help="only the causes of this error: a code, or (part of) its heading, English or Korean")
     group.addoption("--list-errors", action="store_true", help="list the errors with their causes, and exit")
     group.addoption("--explain", nargs="?", const="", metavar="ID", help="explain a check (without ID: list them), and exit")
     group.addoption("--record", metavar="DIR", help="keep what was read of each VM, for recorded://DIR")
+    group.addoption("--collect-logs", metavar="DIR", help="fetch the agent's logs of VMs with findings, secrets masked")
     group.addoption("--json", metavar="FILE", help="write every result as JSON")
     group.addoption(
         "--storage-endpoint", action="append", default=[], metavar="HOST", help="a storage host the VMs shall reach; repeatable"
@@ -115,9 +124,12 @@ def _session(config: pytest.Config) -> Session:
     if option.forks < 1:
         raise UsageError(f"--forks={option.forks}: give a number of 1 or more")
     record = _directory("--record", Path(option.record)) if option.record else None
+    if option.collect_logs:
+        _directory("--collect-logs", Path(option.collect_logs))
     if option.json:
         _directory("--json", Path(option.json).parent)
-    return Session(targets, notes, rules, option.forks, record)
+    waivers = load_waivers(Path(option.waivers)) if option.waivers else Waivers()
+    return Session(targets, notes, rules, option.forks, record, waivers)
 
 
 def _password(*, ask: bool) -> Secret | None:
@@ -141,21 +153,6 @@ def _directory(name: str, path: Path) -> Path:
     return path
 
 
-class Connection(pytest.Item):
-    """Whether a VM can be read: one result for it, whatever its checks are."""
-
-    def __init__(self, *, target: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.target = target
-
-    def runtest(self) -> None:
-        """See ``Run.pytest_runtest_call``."""
-
-    def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Nothing in a file stands for it."""
-        return self.path, None, self.name
-
-
 class Run:
     """The hooks of a run that has checks in it."""
 
@@ -166,6 +163,9 @@ class Run:
         self.edition = session.rules.edition
         self.vms: dict[str, Vm] = {}
         self.expected: dict[str, int] = {}
+        logs, is_worker = config.option.collect_logs, hasattr(config, "workerinput")
+        self.logs = LogCollection(Path(logs), config.option.forks) if logs and not is_worker else None
+        self.fetched: dict[str, Logs] = {}
         self.started = datetime.now(timezone.utc)
         terminal = config.pluginmanager.get_plugin("terminalreporter")
         self.report = TerminalReport(terminal) if terminal else None
@@ -184,8 +184,9 @@ class Run:
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One test per VM."""
         if "target" in metafunc.fixturenames and metafunc.module.__name__.split(".")[0] in PACKAGES:
-            targets = list(self.session.targets.values())
-            metafunc.parametrize("target", targets, ids=list(self.session.targets), scope="session", indirect=True)
+            check = check_of(metafunc.function)
+            targets = [each for each in self.session.targets.values() if not (check and each.system) or check.is_for(each.system)]
+            metafunc.parametrize("target", targets, ids=[each.id for each in targets], scope="session", indirect=True)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
@@ -195,14 +196,16 @@ class Run:
             kept = [item for item in items if (check := _check(item)) and check.id in wanted]
             self.config.hook.pytest_deselected(items=[item for item in items if item not in kept])
             items[:] = sorted(kept, key=lambda item: wanted[_check(item).id])  # type: ignore[union-attr]
-        order = {id_: index for index, id_ in enumerate(self.session.targets)}
-        items.sort(key=lambda item: order.get(_target(item) or "", len(order)))
-        for id_ in dict.fromkeys(filter(None, map(_target, items))):
-            first = next(index for index, item in enumerate(items) if _target(item) == id_)
-            name = f"connection[{id_}]"
-            items.insert(first, Connection.from_parent(session, name=name, nodeid=f"preflight::{name}", target=id_))
-        for target in filter(None, map(_target, items)):
-            self.expected[target] = self.expected.get(target, 0) + 1
+        groups = _by_target(items)
+        # What pytest makes of a check that none of the VMs is for.
+        groups[None] = [item for item in groups.get(None, []) if "target" not in getattr(item, "fixturenames", ())]
+        items.clear()
+        for id_ in self.session.targets:
+            if group := groups.get(id_):
+                name = f"connection[{id_}]"
+                items += [Connection.from_parent(session, name=name, nodeid=f"preflight::{name}", target=id_), *group]
+                self.expected[id_] = 1 + sum(_check(item) is not None for item in group)
+        items += groups[None]
 
     def _steps(self) -> dict[str, int]:
         """Check id → its place in the documented order of the error's causes."""
@@ -214,50 +217,61 @@ class Run:
         return {check.id: place for place, check in reversed(list(enumerate(checks)))}
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> None:
-        """Begin to read every VM that has a check."""
-        if not session.config.option.collectonly:
-            self.session.start(list(self.expected))
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Judge each VM as soon as it is read, lest a slow one holds up the others."""
+        option = self.config.option
+        if option.collectonly or (session.testsfailed and not option.continue_on_collection_errors):
+            return None
+        self.session.start(self.expected)
+        if getattr(option, "stepwise", False) or hasattr(self.config, "workerinput"):
+            return None  # these count on the order of the items
+        for item, following in self._turns(session.items):
+            self.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.shouldfail:
+                raise session.Failed(session.shouldfail)
+            if session.shouldstop:
+                raise session.Interrupted(session.shouldstop)
+        return True
+
+    def _turns(self, items: list[pytest.Item]) -> Iterator[tuple[pytest.Item, pytest.Item | None]]:
+        """Every item, VM by VM as they come in, and an item that is still to come: what pytest goes by when it ends fixtures."""
+        groups = _by_target(items)
+        others = groups.pop(None, [])
+        for id_ in self.session.finished([id_ for id_ in groups if id_ is not None]):
+            group = groups.pop(id_)
+            after = next(iter(groups.values()), others)
+            yield from zip(group, [*group[1:], after[0] if after else None], strict=True)
+        yield from zip(others, [*others[1:], None], strict=False)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """A VM that could not be read has said so once; its checks are skipped."""
-        id_ = _target(item)
-        if id_ and not isinstance(item, Connection) and not self.session.is_readable(id_):
-            pytest.skip(f"{id_} could not be read")
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
-        """Judge instead of calling: dependencies, editions and unobserved facts are the judge's business."""
-        if check := _check(pyfuncitem):
-            self._end(pyfuncitem, self.session.result(check, _target(pyfuncitem)))
-            return True
-        return None
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> None:
-        """The connection's own result."""
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """A check is judged, not called: it needs no fixture and no capturing, where most of pytest's time goes."""
+        started, id_, check = time.time(), target_of(item), _check(item)
+        if check is None and not isinstance(item, Connection):
+            return None
+        result, skipped = None, ""
         if isinstance(item, Connection):
-            self._end(item, self.session.connection(item.target))
+            result = self.session.connection(item.target)
+        elif id_ and not self.session.is_readable(id_):
+            skipped = f"{id_} could not be read"
+        elif check and id_ and not check.is_for(self.session.system(id_)):
+            skipped = f"a check of {check.system.capitalize()} VMs"
+        elif check:
+            result = self.session.result(check, id_)
+        done = self._is_last(id_)
+        # That a check is for the other system is no news.
+        if result or done or not self.session.is_readable(id_ or ""):
+            report_outcome(item, Outcome(result, skipped, done), started)
+        if done:
+            self.session.release(done)
+        return True
 
-    def _end(self, item: pytest.Item, result: Result) -> None:
-        item.stash[RESULT] = result
-        if result.verdict == Verdict.NOT_APPLICABLE.value:
-            pytest.skip(result.reason)
-        if result.verdict == Verdict.ADVICE.value:
-            item.add_report_section("call", "advice", render(result))
-        elif result.verdict != Verdict.PASS.value:
-            pytest.fail(render(result), pytrace=False)
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-        """The result travels with pytest's report, as plain data."""
-        report = yield
-        report.preflight_check = isinstance(item, Connection) or _check(item) is not None
-        if call.when == "call" and (result := item.stash.get(RESULT, None)):
-            report.preflight = result.as_data()
-            report.user_properties += [("check", result.check), ("verdict", result.verdict), ("causes", " ".join(result.causes))]
-        return report
+    def _is_last(self, id_: str | None) -> str:
+        """The VM, if this was the last of its items."""
+        if id_ is None:
+            return ""
+        self.expected[id_] -= 1
+        return "" if self.expected[id_] else id_
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, Any] | None:
@@ -270,13 +284,13 @@ class Run:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the result in, and show a VM as soon as its last one is there."""
-        if (result := _result(report)) is None:
-            return
-        vm = self.vms.setdefault(result.target, Vm(result.target))
-        vm.add(result)
-        self.expected[vm.id] = self.expected.get(vm.id, 0) - 1
-        if self.report and self.expected[vm.id] == 0 and self.config.option.verbose <= 0:
-            self.report.show(vm)
+        if result := _result(report):
+            self.vms.setdefault(result.target, Vm(result.target)).add(result)
+        done = self.vms.get(getattr(report, "preflight_done", ""))
+        if done and self.logs and _wants_logs(done):
+            self.logs.start(self.session.targets[done.id])
+        if done and self.report and self.config.option.verbose <= 0:
+            self.report.show(done)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -293,6 +307,8 @@ class Run:
                 self.config.option.tbstyle = "no"
                 if self.report:
                     self.report.hush()
+        if self.logs:
+            self.fetched = self.logs.finish(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
         if not hasattr(self.config, "workerinput"):
             self._write(self._run_report(int(session.exitstatus)))
 
@@ -302,7 +318,17 @@ class Run:
         order = {id_: place for place, id_ in enumerate(self.session.targets)}
         vms = sorted(self.vms.values(), key=lambda vm: order.get(vm.id, len(order)))
         seconds = (datetime.now(timezone.utc) - self.started).total_seconds()
-        return RunReport(tuple(vms), self.edition, exit_code, self.started, seconds, self.error, tuple(self.session.notes))
+        return RunReport(
+            tuple(vms),
+            self.edition,
+            exit_code,
+            self.started,
+            seconds,
+            self.error,
+            tuple(self.session.notes),
+            self.session.waivers,
+            self.fetched,
+        )
 
     def _write(self, report: RunReport) -> None:
         """Every format that was asked for."""
@@ -320,18 +346,21 @@ def _check(item: pytest.Item) -> Check | None:
     return check_of(getattr(item, "function", None))
 
 
-def _target(item: pytest.Item) -> str | None:
-    """The VM that an item is about; None for all of them together, and for what is not ours."""
-    if isinstance(item, Connection):
-        return item.target
-    callspec = getattr(item, "callspec", None)
-    found = callspec.params.get("target") if callspec else None
-    return found.id if found is not None else None
+def _by_target(items: list[pytest.Item]) -> dict[str | None, list[pytest.Item]]:
+    groups: dict[str | None, list[pytest.Item]] = {}
+    for item in items:
+        groups.setdefault(target_of(item), []).append(item)
+    return groups
 
 
 def _result(report: pytest.TestReport) -> Result | None:
-    data = getattr(report, "preflight", None)
-    return Result.from_data(data) if data else None
+    found = getattr(report, "preflight", None)
+    return Result.from_data(found) if isinstance(found, dict) else found
+
+
+def _wants_logs(vm: Vm) -> bool:
+    """Whether somebody will look into this VM: it could be read, and something was found."""
+    return vm.id != FLEET and not vm.of(Verdict.UNREACHABLE) and any(result.is_finding for result in vm.results)
 
 
 def _foreign_failures(session: pytest.Session, results: list[Result]) -> bool:

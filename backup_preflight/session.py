@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ from backup_preflight.checks import Check
 from backup_preflight.collect.gather import Gathering
 from backup_preflight.errors import ConnectionProblem
 from backup_preflight.facts.vm import Facts, facts_of
-from backup_preflight.fleet import Fleet
+from backup_preflight.fleet import Deployment, Fleet
 from backup_preflight.targets import Target
 from backup_preflight.verdict import Judge, Result, Rules, judge, read, unreachable
+from backup_preflight.waivers import Waivers
 
 FLEET = "all VMs"
 """Stands for the target in results that concern several VMs."""
@@ -21,16 +23,29 @@ FLEET = "all VMs"
 class Session:
     """What the fixtures, the checks and the reports of one pytest run share."""
 
-    def __init__(self, targets: list[Target], notes: list[str], rules: Rules, forks: int, record: Path | None) -> None:
+    def __init__(self, targets: list[Target], notes: list[str], rules: Rules, forks: int, record: Path | None, waivers: Waivers) -> None:
         self.targets = {target.id: target for target in targets}
         self.notes = notes
         self.rules = rules
+        self.waivers = waivers
         self._gathering = Gathering(targets, forks, record)
         self._judges: dict[str, Judge] = {}
+        self._deployments: dict[str, Deployment | None] = {}
+        """What is kept of a VM that was read, for the fleet; None when it could not be read."""
 
-    def start(self, ids: list[str]) -> None:
+    def start(self, ids: Iterable[str]) -> None:
         """Begin to read these VMs, in this order."""
         self._gathering.start(ids)
+
+    def finished(self, ids: Iterable[str]) -> Iterator[str]:
+        """These VMs, each as soon as it is read or it is known that it cannot be."""
+        return self._gathering.finished(ids)
+
+    def release(self, id_: str) -> None:
+        """Let go of a VM's facts, when all its checks are judged: a thousand of them would fill the memory."""
+        self.deployment(id_)
+        self._judges.pop(id_, None)
+        self._gathering.release(id_)
 
     def close(self) -> None:
         """Stop reading."""
@@ -38,7 +53,13 @@ class Session:
 
     def is_readable(self, id_: str) -> bool:
         """Whether the VM could be read; waits for it."""
+        if id_ in self._deployments:
+            return self._deployments[id_] is not None
         return not isinstance(self._gathering.outcome(id_), ConnectionProblem)
+
+    def system(self, id_: str) -> str:
+        """``linux`` or ``windows``; empty when the VM cannot be read, and so nobody knows."""
+        return self.facts(id_).recording.system if self.is_readable(id_) else ""
 
     def connection(self, id_: str) -> Result:
         """The result of reading the VM itself."""
@@ -51,15 +72,22 @@ class Session:
         """What is known of a VM that could be read."""
         return self._judge(id_).facts
 
+    def deployment(self, id_: str) -> Deployment | None:
+        """What a VM adds to the fleet; None when it could not be read."""
+        if id_ not in self._deployments:
+            self._deployments[id_] = Deployment.of(self.facts(id_)) if self.is_readable(id_) else None
+        return self._deployments[id_]
+
     def fleet(self) -> Fleet:
         """All VMs that could be read; waits for the slowest."""
-        return Fleet({id_: self.facts(id_) for id_ in self.targets if self.is_readable(id_)})
+        return Fleet({id_: found for id_ in self.targets if (found := self.deployment(id_))})
 
     def result(self, check: Check, id_: str | None) -> Result:
         """The verdict of a check on a VM; without a VM, on all of them together."""
-        if id_ is None:
-            return judge(FLEET, check, self.rules, {"fleet": self.fleet()}, None)
-        return self._judge(id_).result(check)
+        return self.waivers.apply(self._fleet_result(check) if id_ is None else self._judge(id_).result(check))
+
+    def _fleet_result(self, check: Check) -> Result:
+        return judge(FLEET, check, self.rules, {"fleet": self.fleet()}, None)
 
     def _judge(self, id_: str) -> Judge:
         if id_ not in self._judges:

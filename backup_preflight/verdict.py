@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +37,19 @@ class Verdict(Enum):
     FAIL = "fail"
     ADVICE = "advice"
     UNDETERMINED = "undetermined"
+    WAIVED = "waived"
     NOT_APPLICABLE = "not applicable"
     UNREACHABLE = "unreachable"
     CRASH = "crash"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Result:
     """One check on one VM, in plain words: every report renders this and knows nothing else.
 
     ``problem`` is what is wrong, without the VM; ``reason`` says why there is no verdict, ``remedy`` what would bring one;
-    ``blocked_by`` is the check that explains it; ``system`` is that of the VM, in the result of reading it.
+    ``blocked_by`` is the check that explains it; ``waived`` says why a finding is accepted, and until when; ``system`` is that
+    of the VM, in the result of reading it.
     """
 
     target: str
@@ -63,6 +66,7 @@ class Result:
     reason: str = ""
     remedy: str = ""
     blocked_by: str = ""
+    waived: str = ""
     link: str = ""
     page_date: str = ""
     system: str = ""
@@ -81,7 +85,7 @@ class Result:
 
     def as_data(self) -> dict[str, Any]:
         """Plain data, for JSON and between processes."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Result:
@@ -90,7 +94,7 @@ class Result:
         return cls(**plain)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rules:
     """By what a run judges: the edition, and the error the user asked about, if any."""
 
@@ -215,7 +219,6 @@ def _result(
     blocked_by: str = "",
 ) -> Result:
     finding = finding or Finding("")
-    source = check.source(rules.edition)
     problems = {
         Verdict.FAIL: finding.problem or check.problem,
         Verdict.ADVICE: finding.problem or check.problem,
@@ -227,19 +230,28 @@ def _result(
         check=check.id,
         verdict=verdict.value,
         problem=problems.get(verdict, ""),
-        causes=tuple(cause.id for cause in check.causes),
-        cause=cause_line(check.causes[0], rules),
-        level=check.levels[rules.edition].value,
         found=finding.found,
-        wanted=check.title,
         fix=(finding.fix or check.fix) if finding.found else "",
         commands=finding.commands,
         reason=reason,
         remedy=remedy,
         blocked_by=blocked_by,
-        link=source.url,
-        page_date=source.date,
+        **_record(check, rules),
     )
+
+
+@cache
+def _record(check: Check, rules: Rules) -> dict[str, Any]:
+    """What the results of a check have in common on every VM of a run."""
+    source = check.source(rules.edition)
+    return {
+        "causes": tuple(cause.id for cause in check.causes),
+        "cause": cause_line(check.causes[0], rules),
+        "level": check.levels[rules.edition].value,
+        "wanted": check.title,
+        "link": source.url,
+        "page_date": source.date,
+    }
 
 
 def cause_line(cause: Cause, rules: Rules) -> str:

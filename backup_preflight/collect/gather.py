@@ -2,44 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
+from queue import SimpleQueue
 
 from backup_preflight import recording
 from backup_preflight.errors import ConnectionProblem, Problem
 from backup_preflight.files import remove_leftovers
 from backup_preflight.recording import NotARecording, Recording
 from backup_preflight.targets import Target
+from backup_preflight.targets.closing import close_all
 
 Outcome = Recording | ConnectionProblem
 
 
 class Gathering:
-    """The VMs of a run, being read. Checks of VMs that are done can run meanwhile."""
+    """The VMs of a run, being read. Checks of VMs that are done can run meanwhile.
+
+    The threads are daemons, so that none keeps the process alive when somebody has interrupted the run.
+    """
 
     def __init__(self, targets: Iterable[Target], forks: int, record: Path | None) -> None:
         self._targets = {target.id: target for target in targets}
-        self._pool = ThreadPoolExecutor(max_workers=forks, thread_name_prefix="read")
-        self._futures: dict[str, Future[Outcome]] = {}
+        self._forks = forks
         self._record = record
+        self._futures: dict[str, Future[Outcome]] = {}
+        self._waiting: deque[str] = deque()
+        self._threads = 0
+        self._lock = threading.Lock()
         if record:
             remove_leftovers(record)
 
     def start(self, ids: Iterable[str]) -> None:
-        """Begin to read these VMs."""
+        """Begin to read these VMs, in this order. Recordings are read when they are asked for, which costs nothing."""
+        with self._lock:
+            for id_ in ids:
+                if id_ in self._futures:
+                    continue
+                self._futures[id_] = Future()
+                if self._targets[id_].scheme == "recorded":
+                    continue
+                self._waiting.append(id_)
+                if self._threads < self._forks:
+                    self._threads += 1
+                    threading.Thread(target=self._work, daemon=True, name="read").start()
+
+    def finished(self, ids: Iterable[str]) -> Iterator[str]:
+        """These VMs, each as soon as it is read."""
+        done: SimpleQueue[str] = SimpleQueue()
+        under_way = 0
         for id_ in ids:
-            if id_ not in self._futures:
-                self._futures[id_] = self._pool.submit(self._read, self._targets[id_])
+            self.start([id_])
+            if self._targets[id_].scheme == "recorded":
+                yield id_
+            else:
+                under_way += 1
+                self._futures[id_].add_done_callback(lambda _, id_=id_: done.put(id_))  # type: ignore[misc]
+        for _ in range(under_way):
+            yield done.get()
 
     def outcome(self, id_: str) -> Outcome:
         """The recording of a VM, or why there is none; waits for it."""
         self.start([id_])
-        return self._futures[id_].result()
+        future = self._futures[id_]
+        if not future.done() and self._targets[id_].scheme == "recorded":
+            future.set_result(self._read(self._targets[id_]))
+        return future.result()
+
+    def release(self, id_: str) -> None:
+        """Forget the recording of a VM that is judged; should somebody ask again, it is read again."""
+        self._futures.pop(id_, None)
 
     def close(self) -> None:
-        """Begin no further VM; those under way end at their own deadline."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Begin no further VM, and end the connections of those under way."""
+        with self._lock:
+            self._waiting.clear()
+        close_all()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._threads -= 1
+                    return
+                id_ = self._waiting.popleft()
+            self._futures[id_].set_result(self._read(self._targets[id_]))
 
     def _read(self, target: Target) -> Outcome:
         try:

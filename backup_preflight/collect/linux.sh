@@ -8,7 +8,8 @@
 #   read a private key, a password or protected settings, or run text that it was given: parameters are checked words.
 # To run it by hand:  sudo sh linux.sh > vm7.recording
 # To allow just it in sudo: install it as a file that only root can write and allow "FILE -". It then reads from its standard
-#   input the lines  nonce=...  storage_endpoints=HOST,...  image=yes|no  sudo=no|yes|refused
+#   input the lines  nonce=...  storage_endpoints=HOST,...  image=yes|no  sudo=no|yes|refused  logs=yes|no
+# With logs=yes it makes none of its probes, and prints the ends of the agent's and the extensions' logs instead.
 # Without root it works too. Then these are "denied": all below /var/lib/waagent (agent state, extensions, goal state), firewall
 #   rules, the opening of mount points, private configuration files, and processes where /proc hides them.
 # It ends within 15 seconds whatever hangs: each command has a limit, and the groups of probes run side by side.
@@ -28,25 +29,27 @@ crlf=$(printf '\r\n.') crlf=${crlf%.}
 # --- Parameters -------------------------------------------------------------------------------------------------------------
 
 read_parameters() { # from standard input, by name; never evaluated
-  nonce='' storage_endpoints='' image='' sudo=''
+  nonce='' storage_endpoints='' image='' sudo='' logs=''
   while IFS='=' read -r key value; do
     case $key in
       nonce) nonce=$value ;;
       storage_endpoints) storage_endpoints=$value ;;
       image) image=$value ;;
       sudo) sudo=$value ;;
+      logs) logs=$value ;;
     esac
   done
 }
 
 check_parameters() {
   [ "${nonce:-}" ] || nonce=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
-  storage_endpoints=${storage_endpoints:-} image=${image:-no} sudo=${sudo:-no}
+  storage_endpoints=${storage_endpoints:-} image=${image:-no} sudo=${sudo:-no} logs=${logs:-no}
   case $nonce in *[!0-9a-f]*) refuse nonce ;; esac
   [ ${#nonce} -eq 32 ] || refuse nonce
   case $storage_endpoints in *[!A-Za-z0-9.,-]* | -* | *,-*) refuse storage_endpoints ;; esac
   case $image in yes | no) ;; *) refuse image ;; esac
   case $sudo in no | yes | refused) ;; *) refuse sudo ;; esac
+  case $logs in yes | no) ;; *) refuse logs ;; esac
 }
 
 refuse() { echo "linux.sh: the parameter $1 is not valid" >&2 && exit 2; }
@@ -1033,6 +1036,26 @@ agent_option() { # KEY, by the agent's rules: the last one wins, a value ends at
     sed -e 's/#.*//' -e 's/^[[:blank:]"]*//' -e 's/[[:blank:]"]*$//'
 }
 
+# --- Logs, for --collect-logs: what support asks for, the end of each file ---------------------------------------------------
+
+agent_logs() { # no symbolic link: whoever may write to these folders must not choose what root reads
+  for each in "$lib" /var/log/azure; do look_in "$each" || missing log "$each" "$each"; done
+  left=60 seen=$nl
+  for each in /var/log/waagent.log "/var/log/azure/$backup"/* "$lib"/*.xml /var/log/azure/* /var/log/azure/*/*; do
+    case $seen in *"$nl$each$nl"*) continue ;; esac
+    case $each in "$lib"/ovf-env.xml | "$lib"/Certificates*) continue ;; esac # nothing but secrets
+    if [ "$left" -gt 0 ] && [ -f "$each" ] && [ ! -L "$each" ]; then
+      file log "$each" "$each" log_end
+      left=$((left - 1)) seen=$seen$each$nl
+    fi
+  done
+}
+
+log_end() { # whole lines, so that no half of a secret stays; keys, certificates and protected settings are long words of base64
+  if [ "$(wc -c <"$path")" -gt 65536 ]; then tail -c 65536 | sed 1d; else cat; fi |
+    redact | sed -E 's#[A-Za-z0-9+/]{80,}={0,2}#***#g'
+}
+
 # --- Everything -------------------------------------------------------------------------------------------------------------
 
 not_booted() { # what an image cannot have
@@ -1044,6 +1067,11 @@ not_booted() { # what an image cannot have
 }
 
 everything() { # puts on the tally at the end: the number of groups
+  if [ "$logs" = yes ]; then
+    side_by_side system_run agent_logs
+    printf ' 2' >&3
+    return
+  fi
   if [ "$image" = no ]; then cpu_before; fi
   text proxy_environment session "$session"
   goal_state_hosts

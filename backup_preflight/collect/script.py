@@ -39,6 +39,7 @@ class CollectorRun:
     """One run of the collector on one VM; each has its own nonce (32 hexadecimal digits).
 
     ``image``: the target is a root file system that is not booted. ``sudo_user`` counts only with ``sudo``.
+    ``logs``: the ends of the agent's logs instead of the probes.
     ``collector``: the script's text.
     """
 
@@ -46,6 +47,7 @@ class CollectorRun:
     image: bool = False
     sudo: bool = False
     sudo_user: str | None = None
+    logs: bool = False
     collector: str = field(default_factory=collector_text, repr=False)
     nonce: str = field(default_factory=lambda: secrets.token_hex(16))
 
@@ -79,4 +81,5 @@ class CollectorRun:
             f"nonce={self.nonce}",
             f"storage_endpoints={','.join(self.storage_endpoints)}",
             f"image={'yes' if self.image else 'no'}",
+            f"logs={'yes' if self.logs else 'no'}",
         ]

@@ -6,13 +6,14 @@
 #   no judgement.
 # What it never does: write a file, change a setting, start or stop a service, leave a process behind, read a private key, a
 #   password or protected settings, or run text that it was given: parameters are checked words.
+# With -Logs yes it makes none of its probes, and prints the ends of the agent's and the backup extension's logs instead.
 # To run it by hand, elevated:  powershell -ExecutionPolicy Bypass -File windows.ps1 > vm9.recording
 # To allow just it: publish it in a JEA endpoint (README, Windows: allow only the collector).
 # It needs PowerShell 4.0 or newer, has no #requires line, and can be signed. In ConstrainedLanguage mode what needs more is
 #   "unsupported". Of errors it looks only at identifiers and numbers, never at their text: that is translated.
 # It ends within about 40 seconds, whatever hangs: every probe that can wait has a limit.
 
-param([string]$Nonce = '', [string]$StorageEndpoints = '')
+param([string]$Nonce = '', [string]$StorageEndpoints = '', [string]$Logs = 'no')
 
 Set-StrictMode -Off
 $ErrorActionPreference = 'Stop'
@@ -20,7 +21,7 @@ $ProgressPreference = 'SilentlyContinue'
 $WarningPreference = 'SilentlyContinue'
 
 $version = 1
-$state = @{ sections = 0; cim = ''; tls = 0 }
+$state = @{ sections = 0; cim = ''; tls = 0; logs = @() }
 $connectSeconds = 5
 $epoch = [datetime]'1970-01-01'
 $software = 'HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft'
@@ -40,6 +41,7 @@ $services = 'RdAgent', 'WindowsAzureGuestAgent', 'IaasVmProvider', 'VSS', 'swprv
 if (-not $Nonce) { $Nonce = -join $(foreach ($digit in 1..32) { '{0:x}' -f (Get-Random -Maximum 16) }) }
 if ($Nonce -cnotmatch '^[0-9a-f]{32}$') { throw 'abp:error:the parameter Nonce is not valid' }
 if ($StorageEndpoints -notmatch '^[A-Za-z0-9.,-]*$') { throw 'abp:error:the parameter StorageEndpoints is not valid' }
+if ($Logs -cnotmatch '^(yes|no)$') { throw 'abp:error:the parameter Logs is not valid' }
 $storageHosts = @($StorageEndpoints -split ',' | Where-Object { $_ })
 
 # --- JSON: ASCII only, so that no code page matters. ConvertTo-Json would show what PowerShell hangs on strings ---------------
@@ -512,10 +514,34 @@ function Get-Letters { # drives that hold the warning file of Azure's temporary 
   @{ drives = @($drives.items | ForEach-Object { $_.DeviceID } | Where-Object { Test-Path -LiteralPath "$_\DATALOSS_WARNING_README.txt" }) }
 }
 
+# --- Logs, for --collect-logs: what support asks for, the end of each file ---------------------------------------------------
+
+function Get-PluginLogs { # the newest of the backup extension
+  $files = @(Get-ChildItem -Path "$azure\Logs\Plugins\$backup\*\*.log")
+  @($files | Sort-Object LastWriteTimeUtc | Select-Object -Last 20 | ForEach-Object { $_.FullName })
+}
+
+function Get-LogEnd([string]$Path) { # whole lines, so that no half of a secret stays; certificates and settings are long base64 words
+  $text = (@(Get-Content -LiteralPath $Path -Tail 500) -join "`n") -replace '[A-Za-z0-9+/]{80,}={0,2}', '***'
+  if ($text.Length -gt 65536) { $text = $text.Substring($text.Length - 65536) -replace '^[^\n]*\n', '' }
+  @{ text = $text }
+}
+
 # --- All of it, in order. What takes long begins first --------------------------------------------------------------------------
 
 "$Nonce azure-backup-preflight 1 windows"
 Section 'run' '' { Get-Run }
+
+if ($Logs -eq 'yes') {
+  $state.logs = "$azure\Logs\WaAppAgent.log", "$azure\Logs\TransparentInstaller.log"
+  Section 'log_paths' '' {
+    $state.logs = $state.logs + @(Get-PluginLogs)
+    @{ paths = $state.logs }
+  }
+  foreach ($path in $state.logs) { Section 'log' $path { Get-LogEnd $path } }
+  "$Nonce done $($state.sections)"
+  return
+}
 
 $vssadmin = $null
 try { $vssadmin = Start-Tool 'vssadmin.exe' 'list writers' } catch { $vssadmin = $_ }

@@ -23,16 +23,21 @@ def collector_text() -> str:
 
 @dataclass(frozen=True)
 class WindowsCollectorRun:
-    """One run of the collector on one Windows VM; each has its own nonce (32 hexadecimal digits)."""
+    """One run of the collector on one Windows VM; each has its own nonce (32 hexadecimal digits).
+
+    ``logs``: the ends of the agent's logs instead of the probes.
+    """
 
     storage_endpoints: tuple[str, ...] = ()
+    logs: bool = False
     collector: str = field(default_factory=collector_text, repr=False)
     nonce: str = field(default_factory=lambda: secrets.token_hex(16))
 
     @property
     def parameters(self) -> dict[str, str]:
         """The collector's parameters, checked words."""
-        return {"Nonce": self.nonce, "StorageEndpoints": ",".join(self.storage_endpoints)}
+        logs = {"Logs": "yes"} if self.logs else {}
+        return {"Nonce": self.nonce, "StorageEndpoints": ",".join(self.storage_endpoints), **logs}
 
     @property
     def script(self) -> str:

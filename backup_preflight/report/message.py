@@ -19,6 +19,7 @@ def render(result: Result) -> str:
         ("Wanted", result.wanted),
         ("Fix", "\n".join(filter(None, [result.fix, *result.commands]))),
         ("Remedy", result.remedy),
+        ("Waived", result.waived),
         ("See", f"{result.link}\n(page of {result.page_date})" if result.link else ""),
     ]
     lines = [result.headline]

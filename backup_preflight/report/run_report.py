@@ -8,9 +8,11 @@ from datetime import datetime
 
 from backup_preflight import __version__
 from backup_preflight.causes import CAUSES, BackupError, Cause, Edition
+from backup_preflight.logs import Logs
 from backup_preflight.report.summary import ORDER, Vm
 from backup_preflight.session import FLEET
 from backup_preflight.verdict import Result, Verdict
+from backup_preflight.waivers import Waivers
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class RunReport:
     seconds: float
     error: BackupError | None = None
     notes: tuple[str, ...] = ()
+    waivers: Waivers = field(default_factory=Waivers)
+    logs: Mapping[str, Logs] = field(default_factory=dict)
     suite: str = field(default=__version__)
 
     @property
@@ -61,9 +65,17 @@ class RunReport:
         used = {cause for vm in self.vms for result in vm.results if result.is_finding for cause in result.causes[:1]}
         return [cause for cause in CAUSES if cause.id in used]
 
+    def waiver_notes(self) -> list[str]:
+        """What somebody should do about the waivers."""
+        return self.waivers.notes(result for vm in self.vms for result in vm.results)
+
     @property
     def sentence(self) -> str:
         """What the run has come to, for somebody in a hurry."""
+        waived = sum(len(vm.of(Verdict.WAIVED)) for vm in self.vms)
+        return self._outcome() + (f" {waived} finding{'s are' if waived != 1 else ' is'} waived." if waived else "")
+
+    def _outcome(self) -> str:
         vms = self.machines
         sick = sum(bool(vm.of(Verdict.FAIL)) for vm in vms)
         unknown = sum(vm.is_open and not vm.of(Verdict.FAIL) for vm in vms)

@@ -13,7 +13,16 @@ EXIT_FAILED = 1
 EXIT_CRASHED = 3
 EXIT_UNDETERMINED = 10
 
-ORDER = (Verdict.UNREACHABLE, Verdict.CRASH, Verdict.FAIL, Verdict.ADVICE, Verdict.UNDETERMINED, Verdict.PASS, Verdict.NOT_APPLICABLE)
+ORDER = (
+    Verdict.UNREACHABLE,
+    Verdict.CRASH,
+    Verdict.FAIL,
+    Verdict.ADVICE,
+    Verdict.UNDETERMINED,
+    Verdict.WAIVED,
+    Verdict.PASS,
+    Verdict.NOT_APPLICABLE,
+)
 
 
 @dataclass

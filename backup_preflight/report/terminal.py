@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from _pytest.terminal import TerminalReporter
 
 from backup_preflight.causes import BackupError
+from backup_preflight.logs import Logs
 from backup_preflight.report.message import printable, render
 from backup_preflight.report.portal import notes
 from backup_preflight.report.run_report import RunReport, by_cause
@@ -19,9 +21,16 @@ _COLOURS = {
     Verdict.CRASH: {"red": True, "bold": True},
     Verdict.UNREACHABLE: {"red": True},
     Verdict.ADVICE: {"yellow": True},
+    Verdict.WAIVED: {"cyan": True},
     Verdict.UNDETERMINED: {"purple": True},
 }
-_MARKS = {Verdict.FAIL.value: "FAIL", Verdict.ADVICE.value: "advice", Verdict.UNDETERMINED.value: "?", Verdict.CRASH.value: "bug"}
+_MARKS = {
+    Verdict.FAIL.value: "FAIL",
+    Verdict.ADVICE.value: "advice",
+    Verdict.UNDETERMINED.value: "?",
+    Verdict.CRASH.value: "bug",
+    Verdict.WAIVED.value: "waived",
+}
 _ROWS = 40
 """More VMs than this without a finding are left out of the table."""
 
@@ -46,7 +55,7 @@ class TerminalReport:
         counts = ", ".join(f"{number} {verdict}" for verdict, number in vm.counts.items())
         self._terminal.write_line(printable(f"{vm.id}  {vm.description}".rstrip()), bold=True)
         self._terminal.write_line(f"  {counts}")
-        for verdict in (Verdict.UNREACHABLE, Verdict.CRASH, Verdict.FAIL, Verdict.ADVICE):
+        for verdict in (Verdict.UNREACHABLE, Verdict.CRASH, Verdict.FAIL, Verdict.ADVICE, Verdict.WAIVED):
             for result in vm.of(verdict):
                 first, _, rest = render(result).partition("\n")
                 self._terminal.write_line("")
@@ -79,6 +88,10 @@ class TerminalReport:
         self._terminal.write_line("")
         for line in notes(report.error):
             self._terminal.write_line(line)
+        for line in _logs(report.logs):
+            self._terminal.write_line(printable(line))
+        for note in report.waiver_notes():
+            self._terminal.write_line(printable(note), yellow=True)
         if report.error:
             self._first_cause(report.machines, report.error)
         self._terminal.write_line("")
@@ -110,3 +123,13 @@ def _cell(results: list[Result]) -> str:
     counted = Counter(_MARKS[result.verdict] for result in results if result.verdict in _MARKS)
     words = [f"{number} {mark}" for mark, number in counted.items()]
     return " ".join(words) or ("ok" if any(result.verdict == Verdict.PASS.value for result in results) else "-")
+
+
+def _logs(logs: Mapping[str, Logs]) -> list[str]:
+    """Where the logs of each VM lie, or why they do not."""
+    lines = []
+    for id_, found in logs.items():
+        if found.files:
+            lines.append(f"logs of {id_}: {found.directory}: {len(found.files)} file{'s' if len(found.files) != 1 else ''}")
+        lines += [f"logs of {id_}: not fetched: {problem}" for problem in found.problems]
+    return lines

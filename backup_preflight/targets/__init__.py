@@ -48,6 +48,10 @@ class Target(Protocol):
     def scheme(self) -> str:
         """The transport."""
 
+    @property
+    def system(self) -> str:
+        """``linux`` or ``windows`` where that is known before the VM is read, else empty."""
+
     def read(self) -> Recording:
         """Everything that is known of the VM. Raises ConnectionProblem, for ``recorded://`` NotARecording."""
 
@@ -81,7 +85,7 @@ def _expand(options: Options) -> tuple[list[Target], list[str]]:
 
 def _target(identifier: str, spec: Spec, options: Options) -> Target:
     if spec.scheme == "recorded":
-        return RecordedTarget(identifier, Path(spec.name))
+        return RecordedTarget(identifier, Path(spec.name), spec.system)
     return LiveTarget(identifier, spec, options.storage_endpoints)
 
 

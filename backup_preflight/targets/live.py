@@ -27,7 +27,10 @@ _WITH_STDIN = ("local", "chroot")
 
 @dataclass(frozen=True)
 class LiveTarget:
-    """One VM (or container, or image) and how to reach it. ``seconds``: deadline of a whole read."""
+    """One VM (or container, or image) and how to reach it. ``seconds``: deadline of a whole read.
+
+    ``logs``: what is read is the ends of the agent's logs, for --collect-logs.
+    """
 
     id: str
     spec: Spec = field(repr=False)
@@ -35,11 +38,19 @@ class LiveTarget:
     collector: str = field(default_factory=collector_text, repr=False)
     windows_collector: str = field(default_factory=windows_collector_text, repr=False)
     seconds: float = READ_SECONDS
+    logs: bool = False
 
     @property
     def scheme(self) -> str:
         """The transport."""
         return self.spec.scheme
+
+    @property
+    def system(self) -> str:
+        """SSH reaches both systems; what the other transports reach is told by their names."""
+        if self.scheme == "winrm":
+            return "windows"
+        return "" if self.scheme in (*SSH_SCHEMES, "ansible") else "linux"
 
     def backend(self) -> base.BaseBackend:
         """A testinfra backend for this target, for ``host.run``. It connects when first used."""
@@ -55,6 +66,7 @@ class LiveTarget:
             image=self.scheme == "chroot",
             sudo=self.spec.sudo,
             sudo_user=self.spec.sudo_user,
+            logs=self.logs,
             collector=self.collector,
         )
         if self.scheme in SSH_SCHEMES:
@@ -89,7 +101,7 @@ class LiveTarget:
             backend.close()
 
     def _windows_run(self) -> WindowsCollectorRun:
-        return WindowsCollectorRun(self.storage_endpoints, self.windows_collector)
+        return WindowsCollectorRun(self.storage_endpoints, logs=self.logs, collector=self.windows_collector)
 
     def _recording(self, output: Output, nonce: str, started: float) -> Recording:
         finished = time.time()

@@ -15,6 +15,7 @@ class RecordedTarget:
 
     id: str
     path: Path
+    system: str
     scheme: str = "recorded"
 
     def read(self) -> Recording:
@@ -33,4 +34,9 @@ def expand_recorded(spec: Spec) -> list[Spec]:
         files = [path]
     else:
         raise spec.entry.error("there is no such file or directory; name a recording or a directory of recordings")
-    return [replace(spec, name=str(file), label=load(file).target or file.name.removesuffix(SUFFIX)) for file in files]
+    return [_entry(spec, file) for file in files]
+
+
+def _entry(spec: Spec, file: Path) -> Spec:
+    found = load(file)
+    return replace(spec, name=str(file), label=found.target or file.name.removesuffix(SUFFIX), system=found.system)

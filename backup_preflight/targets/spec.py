@@ -46,6 +46,8 @@ class Spec:
     winrm: WinRm = field(default_factory=WinRm)
     label: str = ""
     """The name in an inventory, where ``name`` is only its address."""
+    system: str = ""
+    """``linux`` or ``windows`` where that is known before anything is read."""
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:

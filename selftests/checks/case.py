@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from backup_preflight.causes import Edition
 from backup_preflight.checks import catalogue
 from backup_preflight.facts.vm import facts_of
-from backup_preflight.fleet import Fleet
+from backup_preflight.fleet import Deployment, Fleet
 from backup_preflight.verdict import Judge, Result, Rules, judge
 from selftests import windows_recordings
 from selftests.recordings import HEALTHY, Changes, parsed
@@ -40,6 +40,6 @@ class Case:
         facts = facts_of(parsed(self.changes, base, self.meta, system))
         edition = Edition(self.edition)
         if "fleet" in check.facts:
-            fleet = Fleet({f"vm{number}": facts for number in range(1, self.fleet + 1)})
+            fleet = Fleet({f"vm{number}": Deployment.of(facts) for number in range(1, self.fleet + 1)})
             return judge("vm1", check, Rules(edition), {"fleet": fleet}, None)
         return Judge("vm", facts, Rules(edition), {}).result(check)

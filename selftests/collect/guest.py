@@ -105,8 +105,8 @@ def isolated(command: list[str]) -> list[str]:
     return ["unshare", "-n" if os.geteuid() == 0 else "-rn", *command]
 
 
-def parameters(storage_endpoints: str = "", image: str = "no", sudo: str = "no") -> bytes:
-    return f"nonce={NONCE}\nstorage_endpoints={storage_endpoints}\nimage={image}\nsudo={sudo}\n".encode()
+def parameters(storage_endpoints: str = "", image: str = "no", sudo: str = "no", logs: str = "no") -> bytes:
+    return f"nonce={NONCE}\nstorage_endpoints={storage_endpoints}\nimage={image}\nsudo={sudo}\nlogs={logs}\n".encode()
 
 
 @dataclass

@@ -23,6 +23,7 @@ def test_parameters_come_before_the_collector() -> None:
         f"nonce={'0' * 32}",
         "storage_endpoints=a.example,b.example",
         "image=yes",
+        "logs=no",
         "sudo=no",
         "true",
     ]
