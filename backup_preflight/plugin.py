@@ -17,6 +17,7 @@ import pytest
 
 from backup_preflight.causes import Edition, find_error
 from backup_preflight.checks import PACKAGES, Check, catalogue, check_of, find_check
+from backup_preflight.collect.forks import FORKS, forks
 from backup_preflight.errors import UsageError
 from backup_preflight.logs import LogCollection, Logs
 from backup_preflight.protocol import Connection, Outcome, report_outcome, target_of
@@ -61,7 +62,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--accept-new-host-keys", action="store_true", help="accept keys of unknown hosts; a changed key is still refused")
     group.addoption("--ask-pass", action="store_true", help=f"ask for the password of winrm:// entries (or set {PASSWORD_VARIABLE})")
-    group.addoption("--forks", type=int, default=50, metavar="N", help="read at most N VMs at a time (default 50)")
+    group.addoption(
+        "--forks", type=int, metavar="N", help=f"read at most N VMs at a time (default {FORKS}; fewer where ulimit -n allows no more)"
+    )
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
@@ -105,6 +108,7 @@ def _ours(config: pytest.Config) -> bool:
 def _session(config: pytest.Config) -> Session:
     option = config.option
     rules = Rules(Edition(option.edition), find_error(option.error) if option.error else None)
+    number, remarks = forks(option.forks)
     register_backends()
     targets, notes = expand(
         Options(
@@ -121,15 +125,13 @@ def _session(config: pytest.Config) -> Session:
             password=_password(ask=option.ask_pass),
         )
     )
-    if option.forks < 1:
-        raise UsageError(f"--forks={option.forks}: give a number of 1 or more")
     record = _directory("--record", Path(option.record)) if option.record else None
     if option.collect_logs:
         _directory("--collect-logs", Path(option.collect_logs))
     if option.json:
         _directory("--json", Path(option.json).parent)
     waivers = load_waivers(Path(option.waivers)) if option.waivers else Waivers()
-    return Session(targets, notes, rules, option.forks, record, waivers)
+    return Session(targets, [*notes, *remarks], rules, number, record, waivers)
 
 
 def _password(*, ask: bool) -> Secret | None:
@@ -164,7 +166,7 @@ class Run:
         self.vms: dict[str, Vm] = {}
         self.expected: dict[str, int] = {}
         logs, is_worker = config.option.collect_logs, hasattr(config, "workerinput")
-        self.logs = LogCollection(Path(logs), config.option.forks) if logs and not is_worker else None
+        self.logs = LogCollection(Path(logs), session.forks) if logs and not is_worker else None
         self.fetched: dict[str, Logs] = {}
         self.started = datetime.now(timezone.utc)
         terminal = config.pluginmanager.get_plugin("terminalreporter")
@@ -215,6 +217,12 @@ class Run:
         for cause in self.error.causes(self.edition):
             checks += [check for check in catalogue().values() if cause in check.causes]
         return {check.id: place for place, check in reversed(list(enumerate(checks)))}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Begin to read while pytest collects, when the run is for all VMs anyway."""
+        if _takes_every_vm(self.config):
+            self.session.start(self.session.targets)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -295,7 +303,6 @@ class Run:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """The exit code, and the JSON report."""
-        self.session.close()
         results = [result for vm in self.vms.values() for result in vm.results]
         if exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
             option = self.config.option
@@ -309,6 +316,7 @@ class Run:
                     self.report.hush()
         if self.logs:
             self.fetched = self.logs.finish(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
+        self.session.close()
         if not hasattr(self.config, "workerinput"):
             self._write(self._run_report(int(session.exitstatus)))
 
@@ -340,6 +348,14 @@ class Run:
         """The closing table."""
         if self.report and self.vms:
             self.report.finish(self._run_report(int(exitstatus)))
+
+
+def _takes_every_vm(config: pytest.Config) -> bool:
+    """Whether nothing on the command line selects some of the tests, and so perhaps some of the VMs."""
+    option = config.option
+    selects = ("collectonly", "keyword", "markexpr", "deselect", "lf", "stepwise")
+    named = config.args_source is pytest.Config.ArgsSource.ARGS and not option.pyargs
+    return not named and not any(getattr(option, name, None) for name in selects)
 
 
 def _check(item: pytest.Item) -> Check | None:

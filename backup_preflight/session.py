@@ -27,6 +27,7 @@ class Session:
         self.targets = {target.id: target for target in targets}
         self.notes = notes
         self.rules = rules
+        self.forks = forks
         self.waivers = waivers
         self._gathering = Gathering(targets, forks, record)
         self._judges: dict[str, Judge] = {}

@@ -21,6 +21,7 @@ version=1
 lib=/var/lib/waagent
 backup=Microsoft.Azure.RecoveryServices.VMSnapshotLinux
 most=65536
+cpu_window=0.25
 nl='
 '
 tab=$(printf '\t')
@@ -203,8 +204,10 @@ system_run() {
     run 2 systemd-detect-virt --container && container=$out
   fi
   begin run
-  printf '%s\n' "collector=$version" "uid=$uid" "sudo=$sudo" "image=$image" "kernel=$(uname -s)" "machine=$(uname -m)" \
-    "release=$(uname -r)" "pid1=$pid1" "systemd=$systemd" "virtualization=$virtualization" "container=$container" "clock=$started"
+  # shellcheck disable=SC2046 # three words
+  set -- $(uname -srm)
+  printf '%s\n' "collector=$version" "uid=$uid" "sudo=$sudo" "image=$image" "kernel=$1" "machine=$3" \
+    "release=$2" "pid1=$pid1" "systemd=$systemd" "virtualization=$virtualization" "container=$container" "clock=$started"
   end ok
 }
 
@@ -215,12 +218,15 @@ system_files() {
   if listable dmi "" /sys/class/dmi/id; then
     begin dmi
     for each in chassis_asset_tag sys_vendor product_name; do
-      printf '%s=%s\n' "$each" "$(cat "/sys/class/dmi/id/$each" 2>/dev/null)"
+      value=''
+      if [ -r "/sys/class/dmi/id/$each" ]; then IFS= read -r value <"/sys/class/dmi/id/$each"; fi
+      printf '%s=%s\n' "$each" "$value"
     done
     end ok
   fi
   begin uptime # without getconf: the kernel's interface has 100 ticks a second on every architecture that Azure offers
-  printf 'uptime=%s\nticks=%s\nboot_time=%s\n' "$(sed 's/ .*//' /proc/uptime)" "$(getconf CLK_TCK 2>/dev/null || echo 100)" \
+  read -r uptime _ </proc/uptime
+  printf 'uptime=%s\nticks=%s\nboot_time=%s\n' "$uptime" "$(getconf CLK_TCK 2>/dev/null || echo 100)" \
     "$(sed -n 's/^btime //p' /proc/stat)"
   end ok
   text cpus "" "$(getconf _NPROCESSORS_CONF 2>/dev/null || grep -c ^processor /proc/cpuinfo)"
@@ -231,7 +237,7 @@ system_files() {
   file reboot_packages "" /run/reboot-required.pkgs
 }
 
-cpu() { # half a second before all other probes; when that was busy, two seconds after them too, as a peak does not count
+cpu() { # a short look before all other probes; when that was busy, two seconds after them too, as a peak does not count
   begin cpu
   if [ ! -r /proc/stat ]; then
     end unsupported "needs /proc"
@@ -252,7 +258,7 @@ cpu_before() { # this collector's own load must not be taken for the VM's
   if [ ! -r /proc/stat ]; then return; fi
   cpu_sample
   first_line=$line first_busy=$busy first_all=$all
-  sleep 0.5 2>/dev/null || sleep 1
+  sleep "$cpu_window" 2>/dev/null || sleep 1
   cpu_sample
   second_line=$line second_busy=$busy second_all=$all
 }
@@ -435,6 +441,11 @@ python_for_backup() { # the names that the extension's main/handle.sh tries
 print("version=%d.%d.%d" % sys.version_info[:3])
 for name in ("imp", "distutils", "crypt"):
     try:
+        if name == "distutils" and sys.version_info > (3, 4):
+            from importlib.machinery import PathFinder
+            if PathFinder.find_spec(name):
+                print("distutils=yes") # without importing: setuptools would put its own in the place, in a third of a second
+                continue
         __import__(name)
         print(name + "=yes")
     except ImportError:
@@ -681,11 +692,14 @@ lib_dir_space() { # not by df, which looks into every mount point and so hangs w
 block_devices() {
   listable block_devices "" /sys/block || return 0
   begin block_devices
+  links=$(readlink -f /sys/block/*)
   for each in /sys/block/*; do
-    if [ ! -r "$each/size" ]; then continue; fi
-    read -r size <"$each/size"
-    printf '%s\t%s\t%s\t%s\t%s\n' "${each##*/}" $((size * 512)) "$(cat "$each/removable" 2>/dev/null)" \
-      "$(sed 's/ *$//' "$each/device/model" 2>/dev/null)" "$(readlink -f "$each" | sed 's#^/sys/devices/##')"
+    link=${links%%"$nl"*} links=${links#*"$nl"}
+    read -r size 2>/dev/null <"$each/size" || continue
+    removable='' model=''
+    read -r removable 2>/dev/null <"$each/removable"
+    if [ -e "$each/device/model" ]; then read -r model <"$each/device/model"; fi
+    printf '%s\t%s\t%s\t%s\t%s\n' "${each##*/}" $((size * 512)) "$removable" "$model" "${link#/sys/devices/}"
   done
   end ok
 }

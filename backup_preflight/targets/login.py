@@ -40,16 +40,22 @@ def _try_all(
 ) -> str | None:
     """None after a login, else why there was none."""
     user = config.user
-    try:
-        transport.auth_none(user)
-    except paramiko.BadAuthenticationType as error:
-        attempt.methods = list(error.allowed_types)
-    except (paramiko.SSHException, EOFError, OSError) as error:
-        return str(error)
-    else:
-        return None
-    if "publickey" in attempt.methods:
-        failure = _try_keys(transport, user, candidates(config, agent, identity, attempt), attempt)
+    keys = candidates(config, agent, identity, attempt)
+    first = next(keys, None)
+    # To ask for the methods costs a round trip, and a key that is accepted makes it needless.
+    failure = _try_keys(transport, user, iter([first]), attempt) if first else _REFUSED
+    if failure != _REFUSED:
+        return failure
+    if not attempt.methods:
+        try:
+            transport.auth_none(user)
+        except paramiko.BadAuthenticationType as error:
+            attempt.methods = list(error.allowed_types)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            return str(error)
+        else:
+            return None
+        failure = _try_keys(transport, user, keys, attempt) if "publickey" in attempt.methods else _REFUSED
         if failure != _REFUSED:
             return failure
     if password is not None and {"password", "keyboard-interactive"} & set(attempt.methods):

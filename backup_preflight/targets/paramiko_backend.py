@@ -7,6 +7,7 @@ more than 2 MB of standard error.
 from __future__ import annotations
 
 import selectors
+import socket
 import threading
 import time
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import paramiko
 
 from backup_preflight.errors import ConnectionProblem, Problem
+from backup_preflight.targets.closing import closable
 from backup_preflight.targets.output import READ_SECONDS, Output
 from backup_preflight.targets.paramiko_connection import Connection, connect
 from backup_preflight.targets.spec import Spec
@@ -44,7 +46,8 @@ class ParamikoBackend(SshBackend):
             transport = self._connection.transport
         channel = self._open(transport, command, deadline)
         try:
-            return _exchange(channel, stdin, deadline)
+            with closable(lambda: transport.sock.shutdown(socket.SHUT_RDWR)):
+                return _exchange(channel, stdin, deadline)
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise dropped(self.spec.name, str(error) or type(error).__name__) from None
         finally:

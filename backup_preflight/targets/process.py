@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from backup_preflight.errors import ConnectionProblem, Problem
+from backup_preflight.targets.closing import closable
 from backup_preflight.targets.output import READ_SECONDS, Output
 
 _CHUNK = 64 * 1024
@@ -35,12 +36,17 @@ def execute(argv: Sequence[str], stdin: bytes = b"", seconds: float = READ_SECON
         detail = f"the program {argv[0]} cannot be run: {error.strerror}"
         remedy = f"install {argv[0]} on this machine, or correct its permissions"
         raise ConnectionProblem(Problem.TRANSPORT, detail, remedy) from None
+
+    def end() -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
     with process:
         try:
-            output = _communicate(process, stdin, deadline)
+            with closable(end):
+                output = _communicate(process, stdin, deadline)
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            end()
     if not output.late and process.returncode >= 0:
         output.status = process.returncode
     return output
