@@ -19,6 +19,9 @@ FORMAT = 1
 SUFFIX = ".recording"
 MAX_BYTES = 8 * 1024 * 1024
 """Largest recording that is read; the collector bounds each section, a whole one is near 100 KiB."""
+MAX_SECTION = 1024 * 1024
+"""Largest section that is looked at: the collector gives at most 64 KiB (of a log 512 KiB), which JSON on Windows can make longer."""
+_LONGEST_DETAIL = 1000
 
 _LAST_SECOND = 253402300799  # of the year 9999
 _META = b"#azure-backup-preflight "
@@ -96,7 +99,7 @@ def parse(data: bytes, nonce: str | None = None) -> Recording:
     Raises NotARecording. Noise before the header is skipped; after a restart of the collector (sudo refused, then without)
     the last header counts.
     """
-    meta, data = _split_meta(data)
+    meta, data = _split_meta(data) if nonce is None else ({}, data)  # a VM has no say in who it is, or when it was read
     header = _find_header(data, nonce)
     version = int(header[2])
     if version > FORMAT:
@@ -110,9 +113,7 @@ def parse(data: bytes, nonce: str | None = None) -> Recording:
             current = (begin[1].decode(), (begin[2] or b"").decode("utf-8", "replace"))
             body_start = line_end
         elif (end := _END.fullmatch(line)) and current and current[0] == end[1].decode():
-            body = data[body_start : max(body_start, line_start - 1)]
-            detail = (end[3] or b"").decode("utf-8", "replace")
-            sections[current] = Section(Status(end[2].decode()), body, detail)
+            sections[current] = _section(data[body_start : max(body_start, line_start - 1)], end)
             current = None
         elif done := _DONE.fullmatch(line):
             if int(done[1]) != len(sections):
@@ -124,6 +125,12 @@ def parse(data: bytes, nonce: str | None = None) -> Recording:
                 **meta,
             )
     raise Truncated("is truncated: its last line is missing, so a failure could be missing too")
+
+
+def _section(body: bytes, end: re.Match[bytes]) -> Section:
+    if len(body) > MAX_SECTION:
+        return Section(Status.ERROR, detail=f"it has {len(body):,} bytes, more than the collector gives")
+    return Section(Status(end[2].decode()), body, (end[3] or b"").decode("utf-8", "replace")[:_LONGEST_DETAIL])
 
 
 def load(path: Path) -> Recording:
@@ -158,7 +165,7 @@ def save(recording: Recording, directory: Path, name: str) -> Path:
 def file_name(name: str) -> str:
     """A name that any id gives and no other id: without a path, not hidden, of at most 120 characters."""
     safe = re.sub(r"[^A-Za-z0-9._@-]", "_", name).lstrip(".")[:100]
-    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    return safe if safe and safe == name else f"{safe or 'vm'}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 def _utf_8(data: bytes) -> bytes:

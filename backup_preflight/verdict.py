@@ -27,6 +27,8 @@ CONNECTION = "CONNECTION"
 """Stands for the check in the result of reading a VM."""
 
 _UNREAD = {Problem.NOT_RECORDED: "was read, but its recording could not be written"}
+_LONGEST = 4000
+"""Characters of one text of a VM in a result."""
 READABLE = "the suite can log in and run its collector"
 
 
@@ -185,7 +187,7 @@ def unreachable(target: str, problem: ConnectionProblem) -> Result:
     return Result(
         target,
         CONNECTION,
-        Verdict.UNREACHABLE.value,
+        (Verdict.CRASH if problem.problem is Problem.BUG else Verdict.UNREACHABLE).value,
         problem=_UNREAD.get(problem.problem, f"could not be read: {problem.problem.value}"),
         wanted=READABLE,
         found=problem.detail,
@@ -230,14 +232,19 @@ def _result(
         check=check.id,
         verdict=verdict.value,
         problem=problems.get(verdict, ""),
-        found=finding.found,
+        found=_bounded(finding.found),
         fix=(finding.fix or check.fix) if finding.found else "",
-        commands=finding.commands,
-        reason=reason,
+        commands=tuple(map(_bounded, finding.commands)),
+        reason=_bounded(reason),
         remedy=remedy,
         blocked_by=blocked_by,
         **_record(check, rules),
     )
+
+
+def _bounded(text: str) -> str:
+    """A VM can say more than any report should hold."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
 
 
 @cache

@@ -10,7 +10,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from backup_preflight import recording
-from backup_preflight.errors import ConnectionProblem, Problem
+from backup_preflight.errors import ConnectionProblem, Problem, bug
 from backup_preflight.files import remove_leftovers
 from backup_preflight.recording import NotARecording, Recording
 from backup_preflight.targets import Target
@@ -94,12 +94,15 @@ class Gathering:
     def _read(self, target: Target) -> Outcome:
         try:
             found = target.read()
-            if self._record:
-                recording.save(found, self._record, target.id)
         except ConnectionProblem as problem:
             return problem
         except NotARecording as error:
             return ConnectionProblem(Problem.DAMAGED, str(error), "record the VM again")
+        except Exception as error:  # noqa: BLE001  (whatever it is, every other VM still has its results)
+            return bug(error)
+        try:
+            if self._record:
+                recording.save(found, self._record, target.id)
         except OSError as error:
             detail = f"its recording could not be written: {error.strerror}"
             return ConnectionProblem(Problem.NOT_RECORDED, detail, "give --record a directory with room that you may write to")

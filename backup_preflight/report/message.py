@@ -9,6 +9,10 @@ from backup_preflight.verdict import Result
 _LABEL = 8
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
+# Azure Pipelines obeys "##vso[" and "##[" anywhere in a line, GitHub "::command::" at the beginning of one.
+_AZURE = re.compile(r"#(?=#(?:vso)?\[)")
+_GITHUB = re.compile(r"(?m)^([ \t]*):(?=:[^\n]*::)")
+
 
 def render(result: Result) -> str:
     """The finding: what is wrong first, then what to do. Control characters that a VM sent are made visible."""
@@ -32,5 +36,6 @@ def render(result: Result) -> str:
 
 
 def printable(text: str) -> str:
-    """Control and direction characters as escapes: what a VM says must not steer a terminal."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    """Control and direction characters as escapes: what a VM says must not steer a terminal, nor the CI that reads along."""
+    text = _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    return _GITHUB.sub(r"\1\\x3a", _AZURE.sub(r"\\x23", text))

@@ -6,6 +6,7 @@ more than 2 MB of standard error.
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import socket
 import threading
@@ -51,7 +52,8 @@ class ParamikoBackend(SshBackend):
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise dropped(self.spec.name, str(error) or type(error).__name__) from None
         finally:
-            channel.close()
+            with contextlib.suppress(Exception):  # paramiko says goodbye, and whoever it says it to may be gone
+                channel.close()
 
     def close(self) -> None:
         """Close the connection; the next command opens a new one."""

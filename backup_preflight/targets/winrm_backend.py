@@ -213,10 +213,10 @@ def _limit(adapter: Any) -> None:
 
 
 class _Connections:
-    """Every connection that an adapter of requests opens: nothing else gives away those in use."""
+    """Every socket that an adapter of requests opens: nothing else gives away those in use."""
 
     def __init__(self) -> None:
-        self._opened: list[Any] = []
+        self._sockets: list[Any] = []
         self._ended = False
 
     def watch(self, adapter: Any) -> None:
@@ -227,25 +227,30 @@ class _Connections:
     def end(self) -> None:
         """End them, whoever waits for them, and allow no other one."""
         self._ended = True
-        for connection in self._opened:
-            with contextlib.suppress(OSError, AttributeError):
-                connection.sock.shutdown(socket.SHUT_RDWR)
+        for sock in self._sockets:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
-    def _noting(self, create: Callable[..., Any]) -> Callable[..., Any]:
+    def _noting(self, create_pool: Callable[..., Any]) -> Callable[..., Any]:
         def pool(*args: Any, **kwargs: Any) -> Any:
-            made = create(*args, **kwargs)
-            connect = made._new_conn  # noqa: SLF001  (urllib3's own place for it)
-
-            def noted() -> Any:
-                if self._ended:
-                    raise ConnectionAbortedError("given up")
-                self._opened.append(connect())
-                return self._opened[-1]
-
-            made._new_conn = noted  # noqa: SLF001
+            made = create_pool(*args, **kwargs)
+            create = made._new_conn  # noqa: SLF001  (urllib3's own place for it)
+            made._new_conn = lambda: self._noted(create())  # noqa: SLF001
             return made
 
         return pool
+
+    def _noted(self, connection: Any) -> Any:
+        connect = connection.connect
+
+        def connect_and_note() -> None:
+            if self._ended:
+                raise ConnectionAbortedError("given up")
+            connect()
+            self._sockets.append(connection.sock)  # a connection that will be closed soon forgets its socket
+
+        connection.connect = connect_and_note
+        return connection
 
 
 def _bounded(iterate: Callable[[int], Iterator[bytes]]) -> Callable[..., Iterator[bytes]]:

@@ -14,6 +14,7 @@ _HEADS = {
     "ssh": "### Over SSH with OpenSSH's client (`ssh://`)",
     "winrm": "### Over WinRM (a stand-in for Windows)",
 }
+_COLUMNS = ("fault", "how it is made", "what the user sees", "seconds", "other VMs affected")
 _SERIES = re.compile(r"^(cut|stalled)-\d+$")
 
 
@@ -21,7 +22,7 @@ def faults(rows: list[Row]) -> str:
     """The tables of faults, one for each transport."""
     parts = []
     for scheme in TRANSPORTS:
-        parts += [_HEADS[scheme], "", "| fault | how it is made | what the user sees | seconds | other VMs affected |", "|---|---|---|---|---|"]
+        parts += [_HEADS[scheme], "", f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|"]
         parts += [_line(group) for group in _grouped(row for row in rows if row.transport == scheme)]
         parts.append("")
     return "\n".join(parts)
@@ -37,8 +38,8 @@ def replaced(document: str, name: str, block: str) -> str:
 
 def essence(block: str) -> list[tuple[str, str, str]]:
     """Of each line of a table what must be the same in every run: the fault, how it is made, the result's first line."""
-    lines = [line.split(" | ") for line in block.splitlines() if line.startswith("| ")]
-    return [(fields[0], fields[1], fields[2].split("<br>")[0]) for fields in lines]
+    rows = [line.split(" | ") for line in block.splitlines() if re.match(r"\| [a-z]", line)]
+    return [(row[0], row[1], row[2].split("<br>")[0]) for row in rows if len(row) == len(_COLUMNS)]
 
 
 def _grouped(rows: Iterable[Row]) -> list[list[Row]]:
