@@ -58,7 +58,7 @@ class ConnectionProblem(PreflightError):
 
 
 def bug(error: Exception) -> ConnectionProblem:
-    """What nobody has foreseen: our mistake, with the place it happened at. Its text may come from a VM, or hold a secret: it is left out."""
+    """What nobody has foreseen: our mistake, and its place. The text is left out: it may come from a VM, or hold a secret."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     detail = f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
     return ConnectionProblem(Problem.BUG, detail, "please report it; nothing is known to be wrong with the VM")

@@ -56,7 +56,7 @@ def _problem(
         detail = f"ProxyCommand {shlex.split(command)[0]} gives no SSH connection to {where}"
         return ConnectionProblem(Problem.TRANSPORT, detail, f"run it by hand: {command}")
     if not transport.remote_version:
-        return _no_banner(transport.packetizer.banner, where, late=late, timeout=timeout)
+        return _no_banner(getattr(transport.packetizer, "banner", b""), where, late=late, timeout=timeout)
     if late:
         detail = f"{where}: the key exchange took more than {timeout:g} s"
         return ConnectionProblem(Problem.TIMEOUT, detail, "check the path MTU (VPN) and the VM's load")

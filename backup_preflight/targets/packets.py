@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import paramiko
 from paramiko.packet import Packetizer
 
@@ -14,19 +16,19 @@ MAX_BANNER = 8 * 1024
 class BoundedPacketizer(Packetizer):
     """paramiko's reader and writer of packets, with bounds. ``banner``: what came before the key exchange."""
 
-    def __init__(self, socket: object) -> None:
-        super().__init__(socket)  # type: ignore[no-untyped-call]
+    def __init__(self, socket: Any) -> None:
+        super().__init__(socket)
         self.banner = b""
 
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:  # noqa: FBT001, FBT002  (paramiko's signature)
         """Raises SSHException for a size that no honest server announces, before anything is read."""
         if not 0 <= n <= MAX_PACKET:
             raise paramiko.SSHException(f"a packet of {n:,} bytes, which is more than SSH allows")
-        return super().read_all(n, check_rekey)  # type: ignore[no-any-return,no-untyped-call]
+        return super().read_all(n, check_rekey)
 
     def _read_timeout(self, timeout: float) -> bytes:
         """Used for the banner only."""
-        data: bytes = super()._read_timeout(timeout)  # type: ignore[misc,no-untyped-call]
+        data: bytes = super()._read_timeout(timeout)  # type: ignore[misc]
         self.banner += data
         if len(self.banner) > MAX_BANNER:
             raise paramiko.SSHException(": it has no end")

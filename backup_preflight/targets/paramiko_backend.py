@@ -107,7 +107,7 @@ def _exchange(channel: paramiko.Channel, stdin: bytes, deadline: float) -> Outpu
     if channel.exit_status_ready() and channel.exit_status >= 0:
         output.status = channel.exit_status
     else:
-        output.signalled = channel.eof_received  # sshd ends the streams in order, and tells of a signal instead of a status
+        output.signalled = bool(channel.eof_received)  # sshd ends the streams in order, and tells of a signal instead of a status
     return output
 
 

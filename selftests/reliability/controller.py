@@ -137,11 +137,7 @@ def _settled() -> list[str]:
 
 def _links() -> list[str]:
     """What the descriptors beyond the standard ones stand for."""
-    found = []
-    for entry in Path("/proc/self/fd").iterdir():
-        if int(entry.name) > 2 and entry.is_symlink():
-            found.append(os.readlink(entry))
-    return found
+    return [str(entry.readlink()) for entry in Path("/proc/self/fd").iterdir() if int(entry.name) > 2 and entry.is_symlink()]
 
 
 if __name__ == "__main__":

@@ -63,7 +63,9 @@ def _run(lab: Lab, pattern: str) -> list[Row]:
         "ssh": [f"ssh://{name}" for name in _NEIGHBOURS],
         "winrm": [windows.healthy(lab)],
     }
-    some = [fault for fault in over_ssh if fault not in middle or middle.index(fault) % 4 == 0 or not fault.name.startswith("cut-")]  # the other places are the same to a program of its own
+    some = [
+        fault for fault in over_ssh if fault not in middle or middle.index(fault) % 4 == 0 or not fault.name.startswith("cut-")
+    ]  # the other places are the same to a program of its own
     faults = {"paramiko": over_ssh, "ssh": some, "winrm": over_winrm}
     chosen = {scheme: [fault for fault in found if re.search(pattern, fault.name)] for scheme, found in faults.items()}
     config = str(lab.config)
@@ -99,7 +101,9 @@ def _mixed(scheme: str, faults: list[Fault], neighbours: list[str]) -> list[str]
 def _affected(alone: Account, together: Account) -> list[str]:
     """Healthy VMs that are judged otherwise when there are sick ones beside them, or were not read at all."""
     return [
-        id_ for id_, vm in alone.vms.items() if vm.kind != READ or (together.vms[id_].kind, together.vms[id_].verdicts) != (READ, vm.verdicts)
+        id_
+        for id_, vm in alone.vms.items()
+        if vm.kind != READ or (together.vms[id_].kind, together.vms[id_].verdicts) != (READ, vm.verdicts)
     ]
 
 

@@ -32,7 +32,7 @@ for number in itertools.count():
 
 
 @pytest.fixture
-def lab(isolated_network: None) -> Iterator[Lab]:
+def lab(isolated_network: None) -> Iterator[Lab]:  # noqa: ARG001  (asked for, not used)
     made = Lab()
     yield made
     made.close()

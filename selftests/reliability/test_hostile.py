@@ -21,6 +21,7 @@ from backup_preflight.causes import Edition
 from backup_preflight.checks import catalogue
 from backup_preflight.collect.windows_script import collector_text
 from backup_preflight.errors import Problem, UsageError, bug
+from backup_preflight.facts.observation import quoted
 from backup_preflight.facts.vm import facts_of
 from backup_preflight.recording import NotARecording, Recording, Section, Status, load, parse
 from backup_preflight.report.message import printable, render
@@ -32,7 +33,8 @@ from selftests.reliability.machine import ROOT
 
 NONCE = "0123456789abcdef" * 2
 EVIL = (
-    "\x1b]0;owned\x07\x1b[2J\x00\x9b31m\u202e<script>alert(1)</script>]]>&x;\n::error::x\n   ::add-mask::y\n##vso[task.setvariable variable=PATH]z"
+    "\x1b]0;owned\x07\x1b[2J\x00\x9b31m\u202e<script>alert(1)</script>]]>&x;\n"
+    "::error::x\n   ::add-mask::y\n##vso[task.setvariable variable=PATH]z"
     "\r##[error]\n../../../../tmp/owned\n'\"; touch /tmp/owned; $(touch /tmp/owned)"
 )
 DEEP = "[" * 50_000
@@ -166,17 +168,14 @@ def test_a_section_that_is_too_large_is_not_looked_at() -> None:
     assert (section.status, section.body) == (Status.ERROR, b"")
 
 
-@pytest.mark.parametrize(
-    "meta", ['{"target": %s}' % DEEP, '{"started": %s}' % HUGE, '{"started": 1e999}', '{"started": NaN}', "[]", '{"target": {"a": 1}}']
-)
+@pytest.mark.parametrize("meta", [f'{{"target": {DEEP}}}', f'{{"started": {HUGE}}}', '{"started": 1e999}', '{"started": NaN}', "[]"])
 def test_a_first_line_that_is_a_bomb(meta: str, tmp_path: Path) -> None:
     path = tmp_path / "bomb.recording"
     path.write_text(f"#azure-backup-preflight {meta}\n{NONCE} azure-backup-preflight 1 linux\n{NONCE} done 0\n")
-    try:
-        assert load(path).system == "linux"
-    except NotARecording as error:
-        assert str(path) in str(error)
-        assert len(str(error)) < 500
+    with pytest.raises(NotARecording) as caught:
+        load(path)
+    assert str(path) in str(caught.value)
+    assert len(str(caught.value)) < 500
 
 
 def test_a_recording_of_two_gigabytes_is_refused_unread(tmp_path: Path) -> None:
@@ -190,7 +189,9 @@ def test_a_recording_of_two_gigabytes_is_refused_unread(tmp_path: Path) -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024, "KiB"
 
 
-@pytest.mark.parametrize("names", [("a/b", "a:b", "a_b"), ("..", "...", "", "/"), ("x" * 300, "x" * 301), ("../../etc/passwd", ".._.._etc_passwd")])
+@pytest.mark.parametrize(
+    "names", [("a/b", "a:b", "a_b"), ("..", "...", "", "/"), ("x" * 300, "x" * 301), ("../../etc/passwd", ".._.._etc_passwd")]
+)
 def test_file_names_stay_apart_and_in_their_folder(names: tuple[str, ...], tmp_path: Path, linux: Recording) -> None:
     paths = {recording.save(linux, tmp_path, name) for name in names}
     assert len(paths) == len(names)
@@ -199,10 +200,9 @@ def test_file_names_stay_apart_and_in_their_folder(names: tuple[str, ...], tmp_p
 
 
 def test_what_nobody_has_foreseen_is_our_mistake_and_shows_no_secret() -> None:
-    try:
-        raise ValueError("hunter2")
-    except ValueError as error:
-        found = bug(error)
+    with pytest.raises(ValueError, match="hunter2") as caught:
+        int("hunter2")
+    found = bug(caught.value)
     result = unreachable("vm7", found)
     assert (found.problem, result.verdict) == (Problem.BUG, Verdict.CRASH.value)
     assert "hunter2" not in render(result)
@@ -235,7 +235,7 @@ def test_a_vm_that_knows_every_rule_still_speaks_for_itself_only() -> None:
     """It forges markers with the right nonce, claims another's name, and prints what would be a whole recording of the neighbour."""
     lab = Lab()
     try:
-        liar = lab.script("liar", f"printf '#azure-backup-preflight {{\"target\": \"honest\"}}\\n'; exec {lab.recorded('healthy')}\n")
+        liar = lab.script("liar", f'printf \'#azure-backup-preflight {{"target": "honest"}}\\n\'; exec {lab.recorded("healthy")}\n')
         lab.vm("liar", lab.sshd(forced=liar))
         lab.healthy("honest", "unit-stopped")
         targets, _ = expand(Options(hosts="liar,honest", ssh_config=str(lab.config)))
@@ -245,3 +245,15 @@ def test_a_vm_that_knows_every_rule_still_speaks_for_itself_only() -> None:
     assert {id_: each.target for id_, each in found.items()} == {"liar": "liar", "honest": "honest"}
     failed = [result.check for result in results(found["honest"]) if result.verdict == Verdict.FAIL.value]
     assert failed == ["LIN-02"]
+
+
+@pytest.mark.parametrize("words", ["/mnt/a;reboot", "https://$(reboot)/", '-A OUTPUT -m comment --comment "a b" `reboot`', "it's"])
+def test_names_of_a_vm_are_words_of_a_command(words: str) -> None:
+    """Somebody pastes the commands of a fix into a shell: this one prints them."""
+    done = subprocess.run(["sh", "-c", f"PATH=/nowhere; printf '%s\\n' {quoted(words)}"], capture_output=True, text=True, check=True)
+    assert "".join(done.stdout.split()) == "".join(words.replace('"', "").split())
+
+
+def test_an_interface_whose_name_is_a_command_is_not_believed(linux: Recording) -> None:
+    found = changed(linux, lambda body: body.replace(b"name=", b"name=a;reboot #"), ("primary_interface", ""))
+    assert not any("reboot #" in command for result in results(found) for command in result.commands)

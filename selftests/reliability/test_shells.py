@@ -13,7 +13,26 @@ from selftests.sshd import missing
 SHELLS = ("bash", "busybox", "ksh", "mksh", "yash", "zsh")
 
 
-HIJACKED = ("awk", "cat", "cd", "date", "grep", "head", "id", "ls", "printf", "sed", "sleep", "stat", "tail", "test", "timeout", "tr", "uname", "wc")
+HIJACKED = (
+    "awk",
+    "cat",
+    "cd",
+    "date",
+    "grep",
+    "head",
+    "id",
+    "ls",
+    "printf",
+    "sed",
+    "sleep",
+    "stat",
+    "tail",
+    "test",
+    "timeout",
+    "tr",
+    "uname",
+    "wc",
+)
 _SLOW = {"timeout", "error"}
 
 
@@ -57,7 +76,7 @@ def test_the_collector_says_the_same_in_every_shell(shell: str, dash: Run, tmp_p
     assert differences(found, dash) == {}
 
 
-@pytest.mark.parametrize("shell", ("dash", *SHELLS))
+@pytest.mark.parametrize("shell", ["dash", *SHELLS])
 def test_nothing_of_the_users_own_environment_reaches_it(shell: str, dash: Run, tmp_path: Path) -> None:
     """Programs planted in PATH, exported functions, ENV and BASH_ENV with aliases, and what else changes how commands behave."""
     functions = [f"'BASH_FUNC_{name}%%=() {{ echo hijacked; }}'" for name in HIJACKED]

@@ -30,7 +30,9 @@ def faults(lab: Lab) -> Iterator[Fault]:
     broken = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
     yield _port(lab, "winrm-500", partial(http, answer=broken), "HTTP 500 to every request", Problem.TRANSPORT)
     busy = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n"
-    yield _port(lab, "winrm-503", partial(http, answer=busy), "HTTP 503 to every request, to be tried again after an hour", Problem.TRANSPORT)
+    yield _port(
+        lab, "winrm-503", partial(http, answer=busy), "HTTP 503 to every request, to be tried again after an hour", Problem.TRANSPORT
+    )
     moved = b"HTTP/1.1 302 Found\r\nLocation: /wsman\r\nContent-Length: 0\r\n\r\n"
     yield _port(lab, "winrm-redirects", partial(http, answer=moved), "a redirection to itself", (Problem.TRANSPORT, Problem.DROPPED))
     for action in ("Create", "Command", "Receive", "Delete"):
@@ -44,7 +46,12 @@ def faults(lab: Lab) -> Iterator[Fault]:
 
 def healthy(lab: Lab) -> str:
     """A VM that can be read; its entry."""
-    return _entry(HEALTHY, lab.enter(windows()).port)
+    return _patient(_entry(HEALTHY, lab.enter(windows()).port))
+
+
+def _patient(entry: str) -> str:
+    """The stand-in for PowerShell is slow, and a busy machine makes it slower."""
+    return f"{entry}&read_timeout_sec=55"
 
 
 def _entry(name: str, port: int, host: str = "127.0.0.1") -> str:
@@ -61,4 +68,4 @@ def _port(lab: Lab, name: str, handler: Handler | None, how: str, kind: Problem 
 
 
 def _server(lab: Lab, name: str, behaviour: Behaviour, how: str, kind: Problem | None) -> Fault:
-    return Fault(name, how, kind, _entry(name, lab.enter(windows(behaviour=behaviour)).port))
+    return Fault(name, how, kind, _patient(_entry(name, lab.enter(windows(behaviour=behaviour)).port)))
