@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 SCRIPTS := backup_preflight/collect/linux.sh .ci/run $(shell git ls-files -co --exclude-standard 'lab/**.sh') lab/fabric/handler/main/safefreeze
 LAB := $(BIN)/python -m lab
 
-.PHONY: help run test lint clean prove load recordings lab-up lab-shell lab-down
+.PHONY: help run test lint docs clean bench prove load recordings lab-up lab-shell lab-down
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /make \1	/' | expand -t 17
@@ -24,9 +24,13 @@ test: $(INSTALLED) ## the suite's own tests; what this machine lacks for some of
 lint: $(INSTALLED) ## format, style, types, shell, PowerShell
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy --strict backup_preflight tests_linux tests_network tests_windows lab
+	$(BIN)/mypy --strict backup_preflight tests_linux tests_network tests_windows lab bench
 	$(BIN)/shellcheck -s sh $(SCRIPTS)
 	$(BIN)/python -m selftests.powershell backup_preflight/collect/windows.ps1
+
+docs: $(INSTALLED) ## make docs/catalogue.md anew, of the checks' own records, and put new texts into the files of translations
+	$(BIN)/python -m backup_preflight.report.catalogue docs/catalogue.md
+	$(BIN)/python -m selftests.lang.texts
 
 prove: $(INSTALLED) ## break real guests in every way and see that the suite names it and mends it (root on Linux; writes docs/proof.md)
 	$(LAB) prove $(FAULTS)
@@ -36,6 +40,10 @@ load: $(INSTALLED) ## read 500 VMs of which a third are sick, ten times (root on
 
 recordings: $(INSTALLED) ## the same, and keep what was read of the guests for the selftests
 	$(LAB) recordings
+
+bench: $(INSTALLED) ## measure speed and memory beside the floor and the peers (root on Linux, idle machine; MEASURES="floor items" for some)
+	$(BIN)/pip install -q -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m bench $(MEASURES)
 
 lab-up: $(INSTALLED) ## start the lab of real guests, with one healthy guest (root on Linux)
 	$(LAB) up

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from backup_preflight.errors import UsageError
+from backup_preflight.lang import language
 
 
 class Edition(Enum):
@@ -61,9 +62,19 @@ class Cause:
     page: Page = SNAPSHOT_PAGE
     page_2017: Page = SNAPSHOT_PAGE_2017
 
+    @property
+    def name(self) -> str:
+        """The title in the language in use."""
+        return _spoken(self.title, self.title_ko)
+
     def source(self, edition: Edition) -> Page:
         """The page that states this cause in that edition."""
         return self.page_2017 if edition is Edition.Y2017 else self.page
+
+
+def _spoken(english: str, korean: str) -> str:
+    """What Microsoft calls it is data of the documents, and no translation of ours."""
+    return korean if korean and language() == "ko" else english
 
 
 NOINET = Cause(
@@ -104,6 +115,7 @@ EXTENSION = Cause(
 CONFIGURATION = Cause(
     "CONFIGURATION",
     "VM agent configuration options are not set (for Linux VMs)",
+    "VM 에이전트 구성 옵션이 설정되지 않았습니다(Linux VM의 경우).",
     page=SNAPSHOT_PAGE.at("vm-agent-configuration-options-are-not-set-for-linux-vms"),
 )
 DISKSIZE = Cause(
@@ -113,7 +125,7 @@ DISKSIZE = Cause(
     SUPPORT_MATRIX.at("vm-storage-support"),
     SNAPSHOT_PAGE_2017.at("the-specified-disk-configuration-is-not-supported"),
 )
-GENERAL = Cause("GENERAL", "A general requirement of Azure VM backup", page=SUPPORT_MATRIX)
+GENERAL = Cause("GENERAL", "A general requirement of Azure VM backup", "Azure VM 백업의 일반 요구 사항", page=SUPPORT_MATRIX)
 CAUSES = (NOINET, WINAGENT, LINAGENT, CONFIGURATION, SNAPSHOT, EXTENSION, DISKSIZE, GENERAL)
 
 
@@ -137,6 +149,11 @@ class BackupError:
     def causes(self, edition: Edition) -> tuple[Cause, ...]:
         """The causes of this error in that edition; a code that is newer than 2017 keeps its own."""
         return self.in_2017 if edition is Edition.Y2017 and self.in_2017 else self.now or self.in_2017
+
+    @property
+    def name(self) -> str:
+        """The heading in the language in use; English where Microsoft's Korean wording is not known."""
+        return _spoken(self.heading, self.heading_ko)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -67,7 +67,9 @@ snapshot = _subject("snapshot", "What a snapshot on Windows depends on.")
 
 @pytest.fixture(scope="session")
 def fleet(request: pytest.FixtureRequest) -> Fleet:
-    """All VMs of this run that could be read."""
+    """All VMs of this run that could be read. A check that asks for it is judged where all of them are known."""
+    if hasattr(request.config, "workerinput"):
+        pytest.fail("a worker of pytest-xdist knows only its own VMs; run without -n", pytrace=False)
     return _session(request).fleet()
 
 

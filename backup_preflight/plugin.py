@@ -5,6 +5,8 @@ Installed, it is loaded into every pytest run, so it acts only on its own checks
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import getpass
 import os
 import time
@@ -15,16 +17,21 @@ from typing import Any
 
 import pytest
 
+from backup_preflight import lang, shard, xdist
 from backup_preflight.causes import Edition, find_error
 from backup_preflight.checks import PACKAGES, Check, catalogue, check_of, find_check
 from backup_preflight.collect.forks import FORKS, forks
 from backup_preflight.errors import UsageError
+from backup_preflight.lang import LANGUAGES, tr, trn
 from backup_preflight.logs import LogCollection, Logs
 from backup_preflight.protocol import Connection, Outcome, report_outcome, target_of
-from backup_preflight.report import json_report, reference
-from backup_preflight.report.message import printable
+from backup_preflight.report import json_report, junit, reference
+from backup_preflight.report.annotations import pipeline_lines
+from backup_preflight.report.html_plugin import HtmlReport, take_over
+from backup_preflight.report.message import one_line
+from backup_preflight.report.progress import ProgressLine
 from backup_preflight.report.run_report import RunReport
-from backup_preflight.report.summary import Vm, exit_code
+from backup_preflight.report.summary import Vm, exit_code, file_order
 from backup_preflight.report.terminal import TerminalReport
 from backup_preflight.session import FLEET, SESSION, Session
 from backup_preflight.targets import PASSWORD_VARIABLE, Options, expand, register_backends
@@ -32,6 +39,7 @@ from backup_preflight.targets.secret import Secret
 from backup_preflight.verdict import Result, Rules, Verdict
 from backup_preflight.waivers import Waivers, load_waivers
 
+HTML = pytest.StashKey[HtmlReport]()
 _CATEGORIES = {
     Verdict.ADVICE.value: ("advice", "a", ("ADVICE", {"yellow": True})),
     Verdict.WAIVED.value: ("waived", "w", ("WAIVED", {"cyan": True})),
@@ -45,6 +53,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("azure-backup-preflight", "Azure Backup preflight")
     group.addoption(
         "--edition", choices=[edition.value for edition in Edition], default="current", help="judge by the 2017 page or today's"
+    )
+    group.addoption(
+        "--lang", choices=LANGUAGES, default="en", help="language of the findings and reports (default en); the locale does not count"
     )
     group.addoption("--fail-on-advice", action="store_true", help="advice fails the run too")
     group.addoption("--allow-undetermined", action="store_true", help="exit 0 although something could not be seen")
@@ -62,6 +73,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--accept-new-host-keys", action="store_true", help="accept keys of unknown hosts; a changed key is still refused")
     group.addoption("--ask-pass", action="store_true", help=f"ask for the password of winrm:// entries (or set {PASSWORD_VARIABLE})")
+    group.addoption("--shard", metavar="I/N", help="only part I of N of the VMs, such as 2/5: for N jobs side by side")
     group.addoption(
         "--forks", type=int, metavar="N", help=f"read at most N VMs at a time (default {FORKS}; fewer where ulimit -n allows no more)"
     )
@@ -69,6 +81,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """``--explain`` and ``--list-errors`` need no VM."""
+    lang.use(config.option.lang)
     try:
         if config.option.explain is not None:
             text = reference.explain(find_check(config.option.explain)) if config.option.explain else reference.list_checks()
@@ -82,18 +95,36 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     return 0
 
 
+@pytest.hookimpl(specname="pytest_configure", tryfirst=True)
+def pytest_configure_html(config: pytest.Config) -> None:
+    """Before pytest-html begins with a page of its own. Raises pytest.UsageError."""
+    if not xdist.is_worker(config) and _ours(config):
+        try:
+            report = take_over(config)
+            if report:
+                _directory("--html", report.path.parent)
+                config.stash[HTML] = report
+                config.pluginmanager.register(report, "preflight-html")
+        except UsageError as problem:
+            raise pytest.UsageError(str(problem)) from None
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Take the targets apart before any work, so that bad input is one line. Raises pytest.UsageError."""
     if config.option.help or config.option.version or not _ours(config):
         return
+    lang.use(config.option.lang)
     try:
         session = _session(config)
     except UsageError as problem:
         # Raised from None: what was parsed may hold a password.
         raise pytest.UsageError(str(problem)) from None
     config.stash[SESSION] = session
-    config.pluginmanager.register(Run(config, session), "preflight-run")
+    run = Run(config, session)
+    config.pluginmanager.register(run, "preflight-run")
+    if xdist.is_controller(config):
+        config.pluginmanager.register(xdist.Controller(run), "preflight-workers")
 
 
 def _ours(config: pytest.Config) -> bool:
@@ -108,8 +139,13 @@ def _ours(config: pytest.Config) -> bool:
 def _session(config: pytest.Config) -> Session:
     option = config.option
     rules = Rules(Edition(option.edition), find_error(option.error) if option.error else None)
-    number, remarks = forks(option.forks)
+    record = _directory("--record", Path(option.record)) if option.record else None
+    waivers = load_waivers(Path(option.waivers)) if option.waivers else Waivers()
     register_backends()
+    if share := xdist.share_of(config):
+        return Session(share.targets, [], rules, share.forks, record, waivers)
+    number, remarks = forks(option.forks)
+    part = shard.parse(option.shard) if option.shard else None
     targets, notes = expand(
         Options(
             hosts=option.hosts,
@@ -125,13 +161,11 @@ def _session(config: pytest.Config) -> Session:
             password=_password(ask=option.ask_pass),
         )
     )
-    record = _directory("--record", Path(option.record)) if option.record else None
     if option.collect_logs:
         _directory("--collect-logs", Path(option.collect_logs))
     if option.json:
         _directory("--json", Path(option.json).parent)
-    waivers = load_waivers(Path(option.waivers)) if option.waivers else Waivers()
-    return Session(targets, [*notes, *remarks], rules, number, record, waivers)
+    return Session(targets, [*notes, *remarks], rules, number, record, waivers, part)
 
 
 def _password(*, ask: bool) -> Secret | None:
@@ -165,23 +199,33 @@ class Run:
         self.edition = session.rules.edition
         self.vms: dict[str, Vm] = {}
         self.expected: dict[str, int] = {}
-        logs, is_worker = config.option.collect_logs, hasattr(config, "workerinput")
+        logs, is_worker = config.option.collect_logs, xdist.is_worker(config)
         self.logs = LogCollection(Path(logs), session.forks) if logs and not is_worker else None
         self.fetched: dict[str, Logs] = {}
         self.started = datetime.now(timezone.utc)
         terminal = config.pluginmanager.get_plugin("terminalreporter")
-        self.report = TerminalReport(terminal) if terminal else None
-        if terminal and config.option.verbose <= 0:
+        self.report = TerminalReport(terminal, len(session.targets), verbose=config.option.verbose > 0) if terminal else None
+        self.junit = junit.keep_ours_out(config)
+        self.progress: ProgressLine | None = None
+        if self.report and self.report.screen.is_terminal and config.option.verbose >= 0:
+            self.progress = ProgressLine(self.report.screen)
+            session.on_wait(self.progress.show)
+        if terminal and config.option.verbose <= 1:
             terminal.showfspath = False
 
     def pytest_report_header(self) -> list[str]:
         """What is about to happen; the notes are about the input."""
         count = len(self.session.targets)
-        edition = self.edition.value
-        return [
-            f"azure backup preflight: {count} VM{'s' if count != 1 else ''}, edition {edition}; reads only, changes nothing",
-            *(f"note: {printable(note)}" for note in self.session.notes),
-        ]
+        begin = trn(
+            "azure backup preflight: {number} VM, edition {edition}; reads only, changes nothing",
+            "azure backup preflight: {number} VMs, edition {edition}; reads only, changes nothing",
+            count,
+            edition=self.edition.value,
+        )
+        if part := self.session.shard:
+            begin = f"azure backup preflight: shard {part}: {count} of {self.session.every} VMs, edition {self.edition.value}"
+            begin += "; reads only, changes nothing"
+        return [begin, *(tr("note: {note}", note=one_line(note)) for note in self.session.notes)]
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One test per VM."""
@@ -207,7 +251,12 @@ class Run:
                 name = f"connection[{id_}]"
                 items += [Connection.from_parent(session, name=name, nodeid=f"preflight::{name}", target=id_), *group]
                 self.expected[id_] = 1 + sum(_check(item) is not None for item in group)
-        items += groups[None]
+        if not self.session.targets:
+            groups[None] = [item for item in groups[None] if not _check(item)]
+        if xdist.is_worker(self.config):
+            items[:0] = groups[None]  # the controller sees by its connection where each VM begins
+        else:
+            items += groups[None]
 
     def _steps(self) -> dict[str, int]:
         """Check id → its place in the documented order of the error's causes."""
@@ -221,7 +270,7 @@ class Run:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
         """Begin to read while pytest collects, when the run is for all VMs anyway."""
-        if _takes_every_vm(self.config):
+        if _takes_every_vm(self.config) and not xdist.is_controller(self.config):
             self.session.start(self.session.targets)
 
     @pytest.hookimpl(tryfirst=True)
@@ -231,10 +280,13 @@ class Run:
         if option.collectonly or (session.testsfailed and not option.continue_on_collection_errors):
             return None
         self.session.start(self.expected)
-        if getattr(option, "stepwise", False) or hasattr(self.config, "workerinput"):
+        if not self.expected:
+            return None  # none of ours, or xdist, whose workers have them
+        if getattr(option, "stepwise", False) or xdist.is_worker(self.config):
             return None  # these count on the order of the items
         for item, following in self._turns(session.items):
-            self.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if not self.pytest_runtest_protocol(item):  # asked first, without those who would wrap the hook
+                self.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if session.shouldfail:
                 raise session.Failed(session.shouldfail)
             if session.shouldstop:
@@ -246,6 +298,8 @@ class Run:
         groups = _by_target(items)
         others = groups.pop(None, [])
         for id_ in self.session.finished([id_ for id_ in groups if id_ is not None]):
+            if self.progress:
+                self.progress.clear()
             group = groups.pop(id_)
             after = next(iter(groups.values()), others)
             yield from zip(group, [*group[1:], after[0] if after else None], strict=True)
@@ -261,15 +315,16 @@ class Run:
         if isinstance(item, Connection):
             result = self.session.connection(item.target)
         elif id_ and not self.session.is_readable(id_):
-            skipped = f"{id_} could not be read"
+            skipped = tr("{vm} could not be read", vm=id_)
         elif check and id_ and not check.is_for(self.session.system(id_)):
-            skipped = f"a check of {check.system.capitalize()} VMs"
+            skipped = tr("a check of {system} VMs", system=check.system.capitalize())
         elif check:
             result = self.session.result(check, id_)
         done = self._is_last(id_)
         # That a check is for the other system is no news.
         if result or done or not self.session.is_readable(id_ or ""):
-            report_outcome(item, Outcome(result, skipped, done), started)
+            deployment = self.session.deployment(done) if done and xdist.is_worker(self.config) else None
+            report_outcome(item, Outcome(result, skipped, done, deployment), started)
         if done:
             self.session.release(done)
         return True
@@ -283,12 +338,12 @@ class Run:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, Any] | None:
-        """Advice and undetermined are counted under their own names; only -v shows each test."""
+        """Advice and undetermined are counted under their own names; only -vv shows each test."""
         if (result := _result(report)) is None:
-            silent = getattr(report, "preflight_check", False) and report.skipped and self.config.option.verbose <= 0
+            silent = getattr(report, "preflight_check", False) and report.skipped and self.config.option.verbose <= 1
             return ("skipped", "", "") if silent else None
         category, letter, word = _CATEGORIES.get(result.verdict, (report.outcome, "", report.outcome.upper()))
-        return (category, letter, word) if self.config.option.verbose > 0 else (category, "", "")
+        return (category, letter, word) if self.config.option.verbose > 1 else (category, "", "")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the result in, and show a VM as soon as its last one is there."""
@@ -297,12 +352,17 @@ class Run:
         done = self.vms.get(getattr(report, "preflight_done", ""))
         if done and self.logs and _wants_logs(done):
             self.logs.start(self.session.targets[done.id])
-        if done and self.report and self.config.option.verbose <= 0:
-            self.report.show(done)
+        if done and self.report:
+            self._sort(done)
+            self.report.done(done)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """The exit code, and the JSON report."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Iterator[None]:
+        """The exit code, and the reports: around what pytest and the other plugins write at the end."""
+        if self.progress:
+            self.progress.clear()  # an interrupted run leaves it
+        if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and not self.session.targets:
+            session.exitstatus = pytest.ExitCode.OK  # a shard with no VM in it: nothing to do is no failure of the job
         results = [result for vm in self.vms.values() for result in vm.results]
         if exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
             option = self.config.option
@@ -317,37 +377,82 @@ class Run:
         if self.logs:
             self.fetched = self.logs.finish(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
         self.session.close()
-        if not hasattr(self.config, "workerinput"):
-            self._write(self._run_report(int(session.exitstatus)))
+        if xdist.is_worker(self.config):
+            return (yield)
+        self.outcome = self._run_report(int(session.exitstatus))
+        outcome = yield
+        problems = self._write(self.outcome, session)
+        if problems:
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        if self.report and self.vms and not self.config.option.collectonly:
+            self.report.close(self.outcome, problems)
+        return outcome
 
     def _run_report(self, exit_code: int) -> RunReport:
         for target in self.session.targets:
             self.vms.setdefault(target, Vm(target))  # an interrupted run has not come to every VM
         order = {id_: place for place, id_ in enumerate(self.session.targets)}
         vms = sorted(self.vms.values(), key=lambda vm: order.get(vm.id, len(order)))
-        seconds = (datetime.now(timezone.utc) - self.started).total_seconds()
+        for vm in vms:
+            self._sort(vm)
+        option = self.config.option
         return RunReport(
-            tuple(vms),
-            self.edition,
-            exit_code,
-            self.started,
-            seconds,
-            self.error,
-            tuple(self.session.notes),
-            self.session.waivers,
-            self.fetched,
+            vms=tuple(vms),
+            edition=self.edition,
+            exit_code=exit_code,
+            started=self.started,
+            seconds=(datetime.now(timezone.utc) - self.started).total_seconds(),
+            error=self.error,
+            notes=tuple(self.session.notes),
+            waivers=self.session.waivers,
+            logs=self.fetched,
+            strict=option.fail_on_advice,
+            allow_undetermined=option.allow_undetermined,
         )
 
-    def _write(self, report: RunReport) -> None:
-        """Every format that was asked for."""
-        if self.config.option.json:
-            json_report.write(Path(self.config.option.json), report)
+    def _sort(self, vm: Vm) -> None:
+        """Put the results in one order, in whatever they came: that of the error's causes, else as the checks stand in the files."""
+        vm.results.sort(key=lambda result: self._order.get(result.check, -1))
+
+    @functools.cached_property
+    def _order(self) -> dict[str, int]:
+        return self._steps() or file_order()
+
+    def _write(self, report: RunReport, session: pytest.Session) -> list[str]:
+        """Every format that was asked for. What could not be written, and why."""
+        problems: list[str] = []
+        if html := self.config.stash.get(HTML, None):
+            with _noted("--html", problems):
+                html.write(report, session)
+        if target := self.config.option.json:
+            with _noted(f"--json={target}", problems):
+                json_report.write(Path(target), report)
+        if self.junit:
+            with _noted(f"--junitxml={self.junit}", problems):
+                junit.add_suites(self.junit, report)
+        if self.report:
+            with _noted(tr("the pipeline's summary"), problems):
+                for line in pipeline_lines(report):
+                    self.report.screen.command(line)
+        return problems
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_terminal_summary(self, exitstatus: int) -> None:
-        """The closing table."""
-        if self.report and self.vms:
-            self.report.finish(self._run_report(int(exitstatus)))
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """What the findings come to."""
+        if not self.session.targets:
+            part, every = self.session.shard, self.session.every
+            terminalreporter.write_line(f"Shard {part} holds none of the {every} VMs of this run: nothing to do.", bold=True)
+        if self.report and self.vms and not self.config.option.collectonly:
+            self.report.finish(self.outcome)
+
+
+@contextlib.contextmanager
+def _noted(name: str, problems: list[str]) -> Iterator[None]:
+    """What cannot be written does not keep the other reports from being written."""
+    try:
+        yield
+    except OSError as error:
+        problems.append(tr("{what} could not be written: {why}", what=name, why=error.strerror))
 
 
 def _takes_every_vm(config: pytest.Config) -> bool:

@@ -5,12 +5,13 @@ a check needs none of that, because it is a function of facts. Here it is judged
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
+from backup_preflight.fleet import Deployment
 from backup_preflight.report.message import render
 from backup_preflight.verdict import Result, Verdict
 
@@ -32,11 +33,15 @@ class Connection(pytest.Item):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an item: a result, or the reason why it was not judged. ``done``: the VM of which it was the last item."""
+    """What became of an item: a result, or the reason why it was not judged.
+
+    ``done``: the VM of which it was the last item; ``deployment``: what a worker tells the controller of that VM then.
+    """
 
     result: Result | None = None
     skipped: str = ""
     done: str = ""
+    deployment: Deployment | None = None
 
 
 def target_of(item: pytest.Item) -> str | None:
@@ -52,8 +57,9 @@ def report_outcome(item: pytest.Item, outcome: Outcome, started: float) -> None:
 
     ``started``: seconds since 1970.
     """
-    nodeid, location, hook = item.nodeid, item.location, item.config.hook
-    hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
+    nodeid, location, hook = item.nodeid, _location(item), item.config.hook
+    if item.config.option.verbose > 1:  # else pytest would begin a line for each item
+        hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
     result = outcome.result
     how, longrepr, sections = _pytests_words(item, outcome)
     now = time.time()
@@ -62,13 +68,27 @@ def report_outcome(item: pytest.Item, outcome: Outcome, started: float) -> None:
     if result:
         # Plain data for other processes only: most reports stay in this one.
         call.preflight = result.as_data() if hasattr(item.config, "workerinput") else result  # type: ignore[attr-defined]
-        call.user_properties = [("check", result.check), ("verdict", result.verdict), ("causes", " ".join(result.causes))]
     hook.pytest_runtest_logreport(report=call)
     end = pytest.TestReport(nodeid, location, {}, "passed", None, "teardown", start=now, stop=now)
+    end.preflight_check = True  # type: ignore[attr-defined]
     if outcome.done:
         end.preflight_done = outcome.done  # type: ignore[attr-defined]
+        end.preflight_deployment = outcome.deployment and asdict(outcome.deployment)  # type: ignore[attr-defined]
     hook.pytest_runtest_logreport(report=end)
     hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
+
+
+def _location(item: pytest.Item) -> tuple[str, int | None, str]:
+    """``item.location``, which pytest works out anew for each VM, although only the name differs."""
+    function = getattr(item, "function", None)
+    if function is None:
+        return item.location
+    if function not in _places:
+        _places[function] = item.location[:2]
+    return *_places[function], item.name
+
+
+_places: dict[object, tuple[str, int | None]] = {}
 
 
 _Words = tuple[Literal["passed", "failed", "skipped"], "str | tuple[str, int, str] | None", "list[tuple[str, str]]"]
@@ -78,7 +98,7 @@ def _pytests_words(item: pytest.Item, outcome: Outcome) -> _Words:
     """A result in pytest's words: outcome, what it says, sections."""
     result = outcome.result
     if result is None or result.verdict == Verdict.NOT_APPLICABLE.value:
-        return "skipped", (str(item.path), (item.location[1] or 0) + 1, f"Skipped: {result.reason if result else outcome.skipped}"), []
+        return "skipped", (str(item.path), (_location(item)[1] or 0) + 1, f"Skipped: {result.reason if result else outcome.skipped}"), []
     if result.verdict == Verdict.PASS.value:
         return "passed", None, []
     if result.verdict in {Verdict.ADVICE.value, Verdict.WAIVED.value}:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from backup_preflight.errors import UsageError
+from backup_preflight.errors import ConnectionProblem, Problem, UsageError
 from backup_preflight.files import write_atomically
 
 FORMAT = 1
@@ -49,6 +49,14 @@ class NotARecording(UsageError):
 
 class Truncated(NotARecording):
     """It begins well, and its end is missing."""
+
+
+class NotRead(ConnectionProblem):
+    """The file says that its VM could not be read. ``target``: that VM."""
+
+    def __init__(self, target: str, problem: Problem, detail: str, remedy: str) -> None:
+        super().__init__(problem, detail, remedy)
+        self.target = target
 
 
 @dataclass(frozen=True)
@@ -134,7 +142,7 @@ def _section(body: bytes, end: re.Match[bytes]) -> Section:
 
 
 def load(path: Path) -> Recording:
-    """Read a recording file. Raises NotARecording with the path in the message."""
+    """Read a recording file. Raises NotARecording with the path in the message; NotRead when it holds why there is none."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -143,29 +151,37 @@ def load(path: Path) -> Recording:
     if len(data) > MAX_BYTES:
         raise NotARecording(f"recording {path} is too large: a recording has at most {MAX_BYTES:,} bytes")
     try:
+        _check_problem(data)
         return parse(_utf_8(data))
     except NotARecording as error:
         raise NotARecording(f"recording {path} {error}") from None
 
 
 def save(recording: Recording, directory: Path, name: str) -> Path:
-    """Write ``<name>.recording`` atomically, readable by this user only. Raises OSError.
-
-    What is unsafe in a file name becomes ``_``; a part of the name's digest then keeps ``a/b`` and ``a:b`` apart.
-    """
+    """Write ``<name>.recording`` atomically, readable by this user only. Raises OSError."""
     meta = {
         "target": recording.target,
         "started": recording.started,
         "finished": recording.finished,
         "stderr": recording.stderr,
     }
-    return write_atomically(directory / (file_name(name) + SUFFIX), _META + json.dumps(meta).encode() + b"\n" + recording.raw, private=True)
+    return _write(directory, name, meta, recording.raw)
+
+
+def save_problem(problem: ConnectionProblem, directory: Path, name: str) -> Path:
+    """Write that the VM could not be read, so that a report over all recordings does not pass over it. Raises OSError."""
+    meta = {"target": name, "problem": problem.problem.value, "detail": problem.detail, "remedy": problem.remedy}
+    return _write(directory, name, meta, b"")
 
 
 def file_name(name: str) -> str:
-    """A name that any id gives and no other id: without a path, not hidden, of at most 120 characters."""
+    """The file of a target: in its folder, not hidden. What is unsafe there becomes ``_``, and a part of a hash keeps such names apart."""
     safe = re.sub(r"[^A-Za-z0-9._@-]", "_", name).lstrip(".")[:100]
-    return safe if safe and safe == name else f"{safe or 'vm'}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    return (safe if safe and safe == name else f"{safe or 'vm'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}") + SUFFIX
+
+
+def _write(directory: Path, name: str, meta: Mapping[str, Any], raw: bytes) -> Path:
+    return write_atomically(directory / file_name(name), _META + json.dumps(meta).encode() + b"\n" + raw, private=True)
 
 
 def _utf_8(data: bytes) -> bytes:
@@ -175,7 +191,17 @@ def _utf_8(data: bytes) -> bytes:
     return data.removeprefix(b"\xef\xbb\xbf")
 
 
-def _split_meta(data: bytes) -> tuple[dict[str, Any], bytes]:
+def _check_problem(data: bytes) -> None:
+    """Raise NotRead if the file says so. Asked of files only: what a VM prints cannot say it."""
+    raw, _ = _first_line(data)
+    if word := raw.get("problem"):
+        problem = next((each for each in Problem if each.value == word), Problem.TRANSPORT)
+        target, detail, remedy = (_plain(raw.get(key, "")) for key in ("target", "detail", "remedy"))
+        raise NotRead(target, problem, detail, remedy)
+
+
+def _first_line(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """What the suite wrote before the collector's output, and that output."""
     if not data.startswith(_META):
         return {}, data
     line, _, rest = data.partition(b"\n")
@@ -185,6 +211,11 @@ def _split_meta(data: bytes) -> tuple[dict[str, Any], bytes]:
         raise NotARecording("is damaged: its first line is no JSON") from None
     if not isinstance(raw, dict):
         raise NotARecording("is damaged: its first line is no JSON object")
+    return raw, rest
+
+
+def _split_meta(data: bytes) -> tuple[dict[str, Any], bytes]:
+    raw, rest = _first_line(data)
     meta: dict[str, Any] = {key: _plain(raw[key]) for key in ("target", "stderr") if raw.get(key)}
     for key in ("started", "finished"):
         value = raw.get(key)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from backup_preflight.checks import Check
-from backup_preflight.collect.gather import Gathering
+from backup_preflight.collect.gather import Gathering, Progress
 from backup_preflight.errors import ConnectionProblem
 from backup_preflight.facts.vm import Facts, facts_of
 from backup_preflight.fleet import Deployment, Fleet
+from backup_preflight.shard import Shard
 from backup_preflight.targets import Target
-from backup_preflight.verdict import Judge, Result, Rules, judge, read, unreachable
+from backup_preflight.verdict import Judge, Result, Rules, Verdict, judge, read, unreachable
 from backup_preflight.waivers import Waivers
 
 FLEET = "all VMs"
@@ -23,8 +25,20 @@ FLEET = "all VMs"
 class Session:
     """What the fixtures, the checks and the reports of one pytest run share."""
 
-    def __init__(self, targets: list[Target], notes: list[str], rules: Rules, forks: int, record: Path | None, waivers: Waivers) -> None:
+    def __init__(
+        self,
+        targets: list[Target],
+        notes: list[str],
+        rules: Rules,
+        forks: int,
+        record: Path | None,
+        waivers: Waivers,
+        shard: Shard | None = None,
+    ) -> None:
+        self.every = len(targets)
+        targets = shard.of(targets) if shard else targets
         self.targets = {target.id: target for target in targets}
+        self.shard = shard
         self.notes = notes
         self.rules = rules
         self.forks = forks
@@ -41,6 +55,10 @@ class Session:
     def finished(self, ids: Iterable[str]) -> Iterator[str]:
         """These VMs, each as soon as it is read or it is known that it cannot be."""
         return self._gathering.finished(ids)
+
+    def on_wait(self, show: Callable[[Progress], None]) -> None:
+        """Have the progress shown again and again while somebody waits for a VM."""
+        self._gathering.on_wait = show
 
     def release(self, id_: str) -> None:
         """Let go of a VM's facts, when all its checks are judged: a thousand of them would fill the memory."""
@@ -85,10 +103,15 @@ class Session:
 
     def result(self, check: Check, id_: str | None) -> Result:
         """The verdict of a check on a VM; without a VM, on all of them together."""
-        return self.waivers.apply(self._fleet_result(check) if id_ is None else self._judge(id_).result(check))
+        return self.fleet_result(check, self.fleet()) if id_ is None else self.waivers.apply(self._judge(id_).result(check))
 
-    def _fleet_result(self, check: Check) -> Result:
-        return judge(FLEET, check, self.rules, {"fleet": self.fleet()}, None)
+    def fleet_result(self, check: Check, fleet: Fleet) -> Result:
+        """The verdict of a check on all VMs together. A part of them can break its rule, but not prove that it is kept."""
+        result = self.waivers.apply(judge(FLEET, check, self.rules, {"fleet": fleet}, None))
+        if result.verdict == Verdict.PASS.value and self.shard and self.shard.count > 1:
+            reason = f"shard {self.shard} saw {len(fleet)} of {self.every} VMs; one run over the recordings of all shards tells"
+            return replace(result, verdict=Verdict.NOT_APPLICABLE.value, reason=reason)
+        return result
 
     def _judge(self, id_: str) -> Judge:
         if id_ not in self._judges:

@@ -15,9 +15,10 @@ from backup_preflight.checks import LIMITS, Advised, Check, Failed, Finding, Lev
 from backup_preflight.errors import ConnectionProblem, Problem
 from backup_preflight.facts.observation import NotObserved
 from backup_preflight.facts.vm import Facts, System
+from backup_preflight.lang import language, mark, tr
 from backup_preflight.recording import Status
 
-_MAY_BE_OFF = (
+_MAY_BE_OFF = mark(
     "if the VM may be off: a VM that was shut down from inside is sometimes shown wrongly in the portal; "
     "check its status there and use the portal's Stop (CP-01)"
 )
@@ -26,10 +27,8 @@ _MAY_BE_OFF = (
 CONNECTION = "CONNECTION"
 """Stands for the check in the result of reading a VM."""
 
-_UNREAD = {Problem.NOT_RECORDED: "was read, but its recording could not be written"}
-_LONGEST = 4000
-"""Characters of one text of a VM in a result."""
-READABLE = "the suite can log in and run its collector"
+_UNREAD = {Problem.NOT_RECORDED: mark("was read, but its recording could not be written")}
+READABLE = mark("the suite can log in and run its collector")
 
 
 class Verdict(Enum):
@@ -131,21 +130,21 @@ class Judge:
                 check,
                 self.rules,
                 Verdict.UNDETERMINED,
-                reason=f"{result.found}; but nothing tells whether this guest runs on Azure at all",
-                remedy="run the suite on the VM in Azure, or against an image through chroot://",
+                reason=tr("{found}; but nothing tells whether this guest runs on Azure at all", found=result.found),
+                remedy=tr("run the suite on the VM in Azure, or against an image through chroot://"),
             )
         return result
 
     def _blocked(self, check: Check) -> Result | None:
         """Why the check does not concern this VM, or is already explained; None when it has to be judged."""
         if not check.is_for(self.facts.recording.system):
-            return self._skipped(check, f"a check of {check.system.capitalize()} VMs")
+            return self._skipped(check, tr("a check of {system} VMs", system=check.system.capitalize()))
         if check.levels[self.rules.edition] is Level.OFF:
-            return self._skipped(check, f"not a rule of the {self.rules.edition.value} edition")
+            return self._skipped(check, tr("not a rule of the {edition} edition", edition=self.rules.edition.value))
         if check.needs is not Needs.NOTHING and not self.facts.system.booted:
-            return self._skipped(check, Needs.BOOTED.value)
+            return self._skipped(check, tr(Needs.BOOTED.value))
         if check.needs is Needs.AZURE and self.facts.system.on_azure is False:
-            return self._skipped(check, Needs.AZURE.value)
+            return self._skipped(check, tr(Needs.AZURE.value))
         for id_ in check.after:
             if not catalogue()[id_].is_for(self.facts.recording.system):
                 continue
@@ -154,7 +153,7 @@ class Judge:
             if unmet or first.blocked_by:
                 origin = first.blocked_by or first.check
                 problem = catalogue()[origin].problem
-                return self._skipped(check, f"{problem}: {origin}", blocked_by=origin)
+                return self._skipped(check, f"{tr(problem)}: {origin}", blocked_by=origin)
         return None
 
     def _skipped(self, check: Check, reason: str, blocked_by: str = "") -> Result:
@@ -173,9 +172,9 @@ def judge(target: str, check: Check, rules: Rules, facts: Mapping[str, Any], sys
         verdict = Verdict.ADVICE if advice else Verdict.FAIL
         return _result(target, check, rules, verdict, failure.finding)
     except NotApplicable as outcome:
-        return _result(target, check, rules, Verdict.NOT_APPLICABLE, reason=str(outcome))
+        return _result(target, check, rules, Verdict.NOT_APPLICABLE, reason=tr(str(outcome)))
     except NotObserved as outcome:
-        remedy = _remedy(outcome, system)
+        remedy = tr(_remedy(outcome, system))
         return _result(target, check, rules, Verdict.UNDETERMINED, reason=str(outcome), remedy=remedy)
     except Exception as error:  # noqa: BLE001  (whatever it is, it must not be taken for the VM's fault)
         return _crash(target, check, rules, error)
@@ -188,24 +187,39 @@ def unreachable(target: str, problem: ConnectionProblem) -> Result:
         target,
         CONNECTION,
         (Verdict.CRASH if problem.problem is Problem.BUG else Verdict.UNREACHABLE).value,
-        problem=_UNREAD.get(problem.problem, f"could not be read: {problem.problem.value}"),
-        wanted=READABLE,
+        problem=tr(_UNREAD[problem.problem])
+        if problem.problem in _UNREAD
+        else tr("could not be read: {why}", why=tr(problem.problem.value)),
+        wanted=tr(READABLE),
         found=problem.detail,
-        fix=problem.remedy,
-        remedy=_MAY_BE_OFF if problem.problem in {Problem.TIMEOUT, Problem.NO_ROUTE} else "",
+        fix=tr(problem.remedy),
+        remedy=tr(_MAY_BE_OFF) if problem.problem in {Problem.TIMEOUT, Problem.NO_ROUTE} else "",
     )
 
 
 def read(target: str, description: str, system: str) -> Result:
     """The result of reading a VM that could be read."""
-    return Result(target, CONNECTION, Verdict.PASS.value, found=description, wanted=READABLE, system=system)
+    return Result(target, CONNECTION, Verdict.PASS.value, found=description, wanted=tr(READABLE), system=system)
+
+
+def lost(target: str, reason: str) -> Result:
+    """The result of a VM that was not judged to the end, because a process of ours died."""
+    return Result(
+        target,
+        CONNECTION,
+        Verdict.CRASH.value,
+        problem="the suite itself has failed (a bug of ours, or the machine it runs on is out of memory)",
+        wanted="the suite judges the VM to the end",
+        reason=reason,
+        remedy="run again for this VM, without -n; if it fails again, please report it: nothing is known to be wrong with the VM",
+    )
 
 
 def _crash(target: str, check: Check, rules: Rules, error: Exception) -> Result:
     """A mistake of ours."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     reason = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
-    remedy = "please report it with the recording (--record=DIR): nothing is known to be wrong with the VM"
+    remedy = tr("please report it with the recording (--record=DIR): nothing is known to be wrong with the VM")
     return _result(target, check, rules, Verdict.CRASH, reason=reason, remedy=remedy)
 
 
@@ -222,40 +236,35 @@ def _result(
 ) -> Result:
     finding = finding or Finding("")
     problems = {
-        Verdict.FAIL: finding.problem or check.problem,
-        Verdict.ADVICE: finding.problem or check.problem,
-        Verdict.UNDETERMINED: f"could not tell whether {check.title}",
-        Verdict.CRASH: "the suite itself has failed (a bug of ours)",
+        Verdict.FAIL: tr(finding.problem or check.problem),
+        Verdict.ADVICE: tr(finding.problem or check.problem),
+        Verdict.UNDETERMINED: tr("could not tell whether {wanted}", wanted=tr(check.title)),
+        Verdict.CRASH: tr("the suite itself has failed (a bug of ours)"),
     }
     return Result(
         target=target,
         check=check.id,
         verdict=verdict.value,
         problem=problems.get(verdict, ""),
-        found=_bounded(finding.found),
-        fix=(finding.fix or check.fix) if finding.found else "",
-        commands=tuple(map(_bounded, finding.commands)),
-        reason=_bounded(reason),
+        found=finding.found,
+        fix=tr(finding.fix or check.fix) if finding.found else "",
+        commands=finding.commands,
+        reason=reason,
         remedy=remedy,
         blocked_by=blocked_by,
-        **_record(check, rules),
+        **_record(check, rules, language()),
     )
 
 
-def _bounded(text: str) -> str:
-    """A VM can say more than any report should hold."""
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
-
-
 @cache
-def _record(check: Check, rules: Rules) -> dict[str, Any]:
+def _record(check: Check, rules: Rules, _language: str) -> dict[str, Any]:
     """What the results of a check have in common on every VM of a run."""
     source = check.source(rules.edition)
     return {
         "causes": tuple(cause.id for cause in check.causes),
         "cause": cause_line(check.causes[0], rules),
         "level": check.levels[rules.edition].value,
-        "wanted": check.title,
+        "wanted": tr(check.title),
         "link": source.url,
         "page_date": source.date,
     }
@@ -265,11 +274,18 @@ def cause_line(cause: Cause, rules: Rules) -> str:
     """The cause, and its place in the error that lists it."""
     place = first_error(cause, rules.edition, rules.error)
     if not place:
-        return cause.title
+        return cause.name
     error, position, count = place
     if cause.title.casefold() == error.heading.casefold():
-        return f'"{error.heading}" ({error.code})'
-    return f'{cause.title}: cause {position} of {count} of "{error.heading}" ({error.code})'
+        return f'"{error.name}" ({error.code})'
+    return tr(
+        '{cause}: cause {position} of {count} of "{error}" ({code})',
+        cause=cause.name,
+        position=position,
+        count=count,
+        error=error.name,
+        code=error.code,
+    )
 
 
 def _remedy(outcome: NotObserved, system: System | None) -> str:
@@ -277,9 +293,9 @@ def _remedy(outcome: NotObserved, system: System | None) -> str:
     if outcome.remedy:
         return outcome.remedy
     if outcome.status is Status.DENIED:
-        return system.more_rights if system else "run with --sudo, or log in as root"
+        return system.more_rights if system else mark("run with --sudo, or log in as root")
     return {
-        Status.TIMEOUT: "run again; if it times out again, the VM is overloaded or something on it hangs",
-        Status.UNSUPPORTED: "install what is named, or check this point by hand",
-        Status.NOT_COLLECTED: "record or run again with this version of the suite, on the VM itself",
-    }.get(outcome.status, "check this point by hand; if the value looks right, please report it with the recording")
+        Status.TIMEOUT: mark("run again; if it times out again, the VM is overloaded or something on it hangs"),
+        Status.UNSUPPORTED: mark("install what is named, or check this point by hand"),
+        Status.NOT_COLLECTED: mark("record or run again with this version of the suite, on the VM itself"),
+    }.get(outcome.status, mark("check this point by hand; if the value looks right, please report it with the recording"))

@@ -21,6 +21,7 @@ from typing import Any
 
 from backup_preflight.checks import catalogue
 from backup_preflight.errors import UsageError
+from backup_preflight.lang import tr
 from backup_preflight.verdict import Result, Verdict
 
 if sys.version_info >= (3, 11):
@@ -45,7 +46,7 @@ class Waiver:
     @property
     def text(self) -> str:
         """What reports show beside a waived finding."""
-        return f"{self.reason} (until {self.expires.isoformat()})"
+        return tr("{reason} (until {date})", reason=self.reason, date=self.expires.isoformat())
 
     def concerns(self, result: Result) -> bool:
         """Whether it is about that check and that VM."""
@@ -75,11 +76,18 @@ class Waivers:
         looked_at = {result.check for result in seen}
         notes = []
         for waiver in self.all:
-            name = f"waiver of {waiver.check} on {waiver.vm}"
+            name = tr("waiver of {check} on {vm}", check=waiver.check, vm=waiver.vm)
             if waiver.expires < self.today:
-                notes.append(f"{name}: expired on {waiver.expires.isoformat()}; renew or remove it ({waiver.reason})")
+                notes.append(
+                    tr(
+                        "{name}: expired on {date}; renew or remove it ({reason})",
+                        name=name,
+                        date=waiver.expires.isoformat(),
+                        reason=waiver.reason,
+                    )
+                )
             elif waiver.check in looked_at and not any(r.waived == waiver.text and waiver.concerns(r) for r in seen):
-                notes.append(f"{name}: not used, no VM of this run has that finding; remove it when no other run needs it")
+                notes.append(tr("{name}: not used, no VM of this run has that finding; remove it when no other run needs it", name=name))
         return notes
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -80,8 +81,11 @@ def _faults(_: list[str]) -> int:
 
 
 def _prove(names: list[str]) -> int:
-    _, failed = _proven(names)
-    return 1 if failed else 0
+    folder, failed = _proven(names)
+    if failed:
+        return 1
+    shutil.rmtree(folder.parent)
+    return 0
 
 
 def _recordings(_: list[str]) -> int:
@@ -92,6 +96,7 @@ def _recordings(_: list[str]) -> int:
     suite.read_image(tree, folder.parent / "image")
     next((folder.parent / "image").glob("*.recording")).replace(folder / "image.recording")
     keep(folder, _ROOT / "selftests/real")
+    shutil.rmtree(folder.parent)
     return 0
 
 
@@ -101,7 +106,7 @@ def _proven(names: list[str]) -> tuple[Path, bool]:
     started = time.monotonic()
     work = Path(tempfile.mkdtemp(prefix="preflight-proof-"))
     recordings = work / "broken"
-    print(f"{len(wanted)} faults; recordings go to {work}", flush=True)
+    print(f"{len(wanted)} faults; recordings go to {work}, which goes when all is proven", flush=True)
     with client.running({fault.image for fault in wanted}) as lab:
         outcomes = prove(lab, wanted, recordings, _progress)
         if not names:

@@ -21,7 +21,7 @@ from lab.images import image
 from lab.shell import LabError, require
 
 _PREFIX = "backup-preflight-lab-"
-_START_SECONDS = 60
+_START_SECONDS = 180
 
 
 def cache_directory() -> Path:

@@ -47,7 +47,7 @@ def _judged(name: str, says: str, results: Mapping[str, Result], expect: Mapping
 
 
 def _control(name: str, says: str, expect: Mapping[str, str]) -> Fault:
-    return Fault(name, "CONTROLS", says, lambda _: None, expect, None, frozenset(), "debian-12", None, None, smoke=False)
+    return Fault(name, "CONTROLS", says, lambda _: None, expect, None, frozenset(), "debian-12", None, None, smoke=False, spoils=True)
 
 
 def _unprivileged(results: Mapping[str, Result]) -> Outcome:

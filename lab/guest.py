@@ -36,6 +36,7 @@ class Guest:
 
     def __init__(self, lab: str, name: str, number: int, image: Image, directory: Path, data: Path) -> None:
         self.name = name
+        self.other_name = ""
         self.number = number
         self.image = image
         self.address = address_of(number)

@@ -9,7 +9,7 @@ from typing import Any
 from lab.fabric.vms import Vm
 from lab.shell import Done, LabError
 
-DEADLINE = 90
+DEADLINE = 150
 """Seconds that anything in a guest may take to come about."""
 
 
@@ -43,6 +43,11 @@ class Host:
             if time.monotonic() > end:
                 raise LabError(f"{self.name}: after {DEADLINE} s not yet: {what}")
             time.sleep(0.5)
+
+    def restart_agent(self) -> None:
+        """Restart the agent, as a change of its configuration needs, and wait for its worker."""
+        self.run("systemctl restart walinuxagent")
+        self.until("pgrep -f '[-]run-exthandlers'")
 
     @property
     def vm(self) -> Vm:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from backup_preflight.causes import ERRORS, BackupError, Edition
 from backup_preflight.checks import catalogue
@@ -15,6 +18,7 @@ from lab import suite
 from lab.client import RunningLab
 from lab.faults import FAIL, Fault
 from lab.host import Host
+from lab.shell import LabError
 
 WAVE, LANES = 6, 3
 """Guests that the suite reads together, and how many such waves there are at a time: most of the time they wait for an agent.
@@ -54,8 +58,11 @@ class Outcome:
 
 @dataclass
 class _Guest:
+    """A guest that serves one fault, known by the fault's name. ``vm``: its own name, by which it may have served others before."""
+
     outcome: Outcome
     host: Host
+    vm: str
     healthy: Mapping[str, Result] = field(default_factory=dict)
     broken: Mapping[str, Result] = field(default_factory=dict)
     repaired: Mapping[str, Result] = field(default_factory=dict)
@@ -68,35 +75,63 @@ class _Guest:
 def prove(lab: RunningLab, faults: Iterable[Fault], recordings: Path, progress: Callable[[Outcome], object]) -> list[Outcome]:
     """Prove faults, some at a time; the recordings of the broken guests go to ``recordings``.
 
-    What went wrong is tried once more alone, since on a busy machine a guest may be too slow for the suite's time limits.
+    What went wrong is tried once more alone on a new guest, since on a busy machine one may be too slow for the suite's time limits.
     """
+    numbers = count(1)
+    outcomes: dict[str, Outcome] = {}
 
-    def prove_wave(wave: Sequence[Fault]) -> list[Outcome]:
-        guests = _start(lab, wave)
-        if well := [guest for guest in guests if not guest.outcome.problems]:
-            _prove_wave(lab, well, recordings)
-        _each(guests, lambda guest: lab.lab.stop(guest.name))
+    def lane(waves: SimpleQueue[list[Fault]]) -> None:
+        """Wave after wave. A guest that was mended, so that the suite finds nothing any more, serves for the next fault."""
+        mended: list[_Guest] = []
+        while not waves.empty():
+            with suppress(Empty):
+                mended = prove_wave(waves.get_nowait(), mended)
+        _each(mended, lambda guest: lab.lab.stop(guest.vm))
+
+    def prove_wave(wave: Sequence[Fault], mended: list[_Guest]) -> list[_Guest]:
+        guests = [_taken(lab, fault, mended) or _Guest(Outcome(fault), Host(lab.lab, fault.name), f"vm{next(numbers)}") for fault in wave]
+        _each(mended, lambda guest: lab.lab.stop(guest.vm))  # whom nobody took
+        _boot(lab, [guest for guest in guests if not guest.healthy])
+        try:
+            _prove_wave(lab, [guest for guest in guests if not guest.outcome.problems], recordings)
+        except (LabError, subprocess.TimeoutExpired) as error:  # the suite wrote no report
+            for guest in guests:
+                guest.outcome.problems.append(str(error))
+        mended = [guest for guest in guests if not guest.outcome.problems and not guest.outcome.fault.spoils]
+        _each([guest for guest in guests if guest not in mended], lambda guest: lab.lab.stop(guest.vm))
         for guest in guests:
+            outcomes[guest.name] = guest.outcome
             progress(guest.outcome)
-        return [guest.outcome for guest in guests]
+        return mended
 
     waiting = list(faults)
     machines = [fault for fault in waiting if fault.image == "machine"]
+    waves = _queue([fault for fault in waiting if fault not in machines], WAVE)
     with ThreadPoolExecutor(LANES) as lanes:
-        waves = lanes.map(prove_wave, _waves(fault for fault in waiting if fault not in machines))
-        outcomes = [outcome for wave in waves for outcome in wave]
-    for fault in machines:  # an emulated one keeps the processors busy enough alone
-        outcomes += prove_wave([fault])
-    for place, outcome in enumerate(outcomes):
-        if outcome.problems:
-            (outcomes[place],) = prove_wave([outcome.fault])
-            outcomes[place].tries = 2
-    return outcomes
+        list(lanes.map(lane, [waves] * LANES))
+    lane(_queue(machines, 1))  # an emulated one keeps the processors busy enough alone
+    for fault in waiting:
+        if outcomes[fault.name].problems:
+            prove_wave([fault], [])
+            outcomes[fault.name].tries = 2
+    return [outcomes[fault.name] for fault in waiting]
 
 
-def _waves(faults: Iterable[Fault]) -> Iterator[list[Fault]]:
-    rest = iter(faults)
-    return iter(lambda: list(islice(rest, WAVE)), [])
+def _queue(faults: Sequence[Fault], at_a_time: int) -> SimpleQueue[list[Fault]]:
+    waves: SimpleQueue[list[Fault]] = SimpleQueue()
+    for first in range(0, len(faults), at_a_time):
+        waves.put(list(faults[first : first + at_a_time]))
+    return waves
+
+
+def _taken(lab: RunningLab, fault: Fault, mended: list[_Guest]) -> _Guest | None:
+    """One of the mended guests, if the fault can have it."""
+    former = None if fault.prepare else next((guest for guest in mended if guest.outcome.fault.image == fault.image), None)
+    if former is None:
+        return None
+    mended.remove(former)
+    lab.lab.name(former.vm, fault.name)
+    return _Guest(Outcome(fault), Host(lab.lab, fault.name), former.vm, former.repaired)
 
 
 def _each(guests: Iterable[_Guest], step: Callable[[_Guest], object], at_a_time: int = WAVE) -> None:
@@ -112,25 +147,25 @@ def _each(guests: Iterable[_Guest], step: Callable[[_Guest], object], at_a_time:
         list(pool.map(guarded, guests))
 
 
-def _start(lab: RunningLab, faults: Sequence[Fault]) -> list[_Guest]:
-    """Boot a healthy guest for each fault."""
-    guests = [_Guest(Outcome(fault), Host(lab.lab, fault.name)) for fault in faults]
+def _boot(lab: RunningLab, guests: Sequence[_Guest]) -> None:
+    """Boot healthy guests."""
 
-    def start(guest: _Guest) -> None:
-        lab.lab.start(guest.name, guest.outcome.fault.image)
+    def boot(guest: _Guest) -> None:
+        image = guest.outcome.fault.image
+        lab.lab.start(guest.vm, image)
+        lab.lab.name(guest.vm, guest.name)
         guest.host.wait_until_ready()
-        if guest.outcome.fault.image == "machine":
+        if image == "machine":
             guest.host.until("vmstat 1 2 | tail -n 1 | awk '{ exit $15 < 60 }'")  # what it starts with takes its processors a while
         if guest.outcome.fault.prepare:
             guest.outcome.fault.prepare(guest.host)
             guest.host.wait_until_ready()
 
-    _each(guests, start, at_a_time=2)  # a boot takes seconds of the two processors that guests in proof need too
-    return guests
+    _each(guests, boot, at_a_time=2)  # a boot takes seconds of the two processors that guests in proof need too
 
 
 def _prove_wave(lab: RunningLab, guests: list[_Guest], recordings: Path) -> None:
-    for guest, results in _read(lab, guests, recordings.parent / "healthy"):
+    for guest, results in _read(lab, [guest for guest in guests if not guest.healthy], recordings.parent / "healthy"):
         guest.healthy = results
         guest.outcome.problems += [f"healthy, but {_shown(result)}" for result in _findings(results)]
 

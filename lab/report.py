@@ -18,7 +18,8 @@ _HEAD = """\
 Written by `make prove`: do not edit. Each row is a guest of the [lab](lab.md). On it the suite was run three times over SSH, as a
 user who may use sudo: healthy (nothing found), broken, and repaired (nothing found again). The repair is what the finding prints,
 run word for word; where no command in the guest is the fix, the row says who repairs, and the lab does what they would do.
-After the repair the agent had to report itself and its extensions as ready to the fabric.
+After the repair the agent had to report itself and its extensions as ready to the fabric. A guest in which nothing is found any
+more, and in which the repair has left nothing, serves for another fault; that reading is then the first of its three.
 """
 
 

@@ -104,16 +104,22 @@ class Lab:
         self._write_ssh_config()
 
     def _write_ssh_config(self) -> None:
-        lines = [f"Host {name}\n  HostName {guest.address}\n" for name, guest in self._guests.items()]
+        lines = [f"Host {guest.name} {guest.other_name}\n  HostName {guest.address}\n" for guest in list(self._guests.values())]
         keys = f"IdentityFile {self._directory}/id_ed25519\n  IdentitiesOnly yes\n  IdentityAgent none"
         known = f"UserKnownHostsFile {self._directory}/known_hosts\n  GlobalKnownHostsFile /dev/null"
         with self._lock:
             (self._directory / "ssh_config").write_text("".join(lines) + f"Host *\n  {keys}\n  {known}\n")
 
     def _guest(self, name: str) -> Guest | Machine:
-        if name not in self._guests:
+        found = next((guest for guest in list(self._guests.values()) if name in {guest.name, guest.other_name}), None)
+        if found is None:
             raise LabError(f"the lab has no guest {name}")
-        return self._guests[name]
+        return found
+
+    def name(self, name: str, other_name: str) -> None:
+        """Let a guest be known by another name too; by one at a time."""
+        self._guest(name).other_name = other_name
+        self._write_ssh_config()
 
     def names(self) -> list[str]:
         """The guests."""
@@ -126,8 +132,7 @@ class Lab:
 
     def vm(self, name: str) -> Vm:
         """What the fabric knows of a guest."""
-        self._guest(name)
-        return self._fabric.vms[name]
+        return self._fabric.vms[self._guest(name).name]
 
     def is_ready(self, name: str) -> bool:
         """Whether a guest's agent reports itself and its extensions as ready."""

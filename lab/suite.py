@@ -7,7 +7,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from backup_preflight.verdict import Result
 from lab.client import RunningLab
@@ -54,4 +56,9 @@ def _run(options: Sequence[str], lab: RunningLab | None) -> Results:
         if not report.exists():
             raise LabError(f"the suite wrote no report, exit code {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
         vms = json.loads(report.read_text())["vms"]
-    return {vm["target"]: {result["check"]: Result.from_data(result) for result in vm["results"]} for vm in vms}
+    return {vm["target"]: {result["check"]: _result(result) for result in vm["results"]} for vm in vms}
+
+
+def _result(data: Mapping[str, Any]) -> Result:
+    """A result of the JSON report, which adds to it what programs would otherwise put together themselves."""
+    return Result.from_data({each.name: data[each.name] for each in fields(Result) if each.name in data})

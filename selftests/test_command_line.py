@@ -25,9 +25,12 @@ ROOT = Path(__file__).parent.parent
 ENGINES = ("paramiko", "ssh")
 
 
-def run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, cwd: Path = ROOT, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """pytest; ``path``: where modules for ``-p`` are."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
     environment = {key: value for key, value in os.environ.items() if key not in {"PYTEST_ADDOPTS", "FORCE_COLOR", "PYTEST_CURRENT_TEST"}}
+    if path:
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(path), environment.get("PYTHONPATH")]))
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False, env=environment)
 
 

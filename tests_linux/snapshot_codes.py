@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
+from backup_preflight.lang import mark
+
 GOOD = frozenset({0, 1, 3})
 IN_PROGRESS = 4
 
-_STORAGE = "Let the VM reach Azure Storage or the host: see NET-01, NET-02 and NET-06 of this report."
-_FREEZE = "See LIN-18 and LIN-20 of this report: a file system could not be frozen."
-_SCRIPT = "See LIN-22 of this report: correct the pre- and post-scripts and their configuration."
-_RETRY = "Run an on-demand backup (Backup now); if it fails again, open a support request with /var/log/azure."
+_STORAGE = mark("Let the VM reach Azure Storage or the host: see NET-01, NET-02 and NET-06 of this report.")
+_FREEZE = mark("See LIN-18 and LIN-20 of this report: a file system could not be frozen.")
+_SCRIPT = mark("See LIN-22 of this report: correct the pre- and post-scripts and their configuration.")
+_RETRY = mark("Run an on-demand backup (Backup now); if it fails again, open a support request with /var/log/azure.")
 _CODES = {
     2: ("error", _RETRY),
-    11: ("error_parameter", "Uninstall the extension in the portal; the next backup installs it with fresh settings."),
+    11: ("error_parameter", mark("Uninstall the extension in the portal; the next backup installs it with fresh settings.")),
     12: ("error_12", _RETRY),
     15: ("error_http_failure", _STORAGE),
-    16: ("FailedHandlerGuestAgentCertificateNotFound", "Restart the agent; see LIN-24 of this report."),
-    17: ("FailedInvalidDataDiskLunList", "Check the list of excluded disks of the backup item in the vault."),
+    16: ("FailedHandlerGuestAgentCertificateNotFound", mark("Restart the agent; see LIN-24 of this report.")),
+    17: ("FailedInvalidDataDiskLunList", mark("Check the list of excluded disks of the backup item in the vault.")),
     76: ("FailedRetryableSnapshotFailedNoNetwork", _STORAGE),
     761: ("FailedRetryableSnapshotFailedRestrictedNetwork", _STORAGE),
     85: (
         "FailedSnapshotLimitReached",
-        "Delete old snapshots of the disks' blobs, or set isanysnapshotfailed = false in /etc/azure/vmbackup.conf.",
+        mark("Delete old snapshots of the disks' blobs, or set isanysnapshotfailed = false in /etc/azure/vmbackup.conf."),
     ),
-    173: ("FailedRetryableSnapshotRateExceeded", "Wait some minutes and run an on-demand backup (Backup now)."),
+    173: ("FailedRetryableSnapshotRateExceeded", mark("Wait some minutes and run an on-demand backup (Backup now).")),
     121: ("FsFreezeFailed", _FREEZE),
     122: ("FsFreezeTimeout", _FREEZE),
     123: ("UnableToOpenMount", _FREEZE),
-    124: ("SafeFreezeBinaryNotFound", "Uninstall the extension in the portal; the next backup installs it again."),
+    124: ("SafeFreezeBinaryNotFound", mark("Uninstall the extension in the portal; the next backup installs it again.")),
     402: (
         "FailedGuestAgentInvokedCommandTooLate",
-        "The command was older than 140 minutes: see the clock (LIN-21) and the load (LIN-16, LIN-17) in this report.",
+        mark("The command was older than 140 minutes: see the clock (LIN-21) and the load (LIN-16, LIN-17) in this report."),
     ),
     556: ("FailedHostSnapshotRemoteServerError", _RETRY),
 }

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from backup_preflight.causes import LINAGENT, LINUX_AGENT_PAGE, UPDATE_AGENT_PAGE
 from backup_preflight.checks import ADVICE, MUST, OFF, Needs, advise, check, fail, not_applicable
-from backup_preflight.facts.linux.agent import Agent
+from backup_preflight.facts.linux.agent import Agent, Process
 from backup_preflight.facts.linux.network import Network
 from backup_preflight.facts.linux.system import System
 from backup_preflight.facts.observation import NotObserved
+from backup_preflight.lang import mark, sentences
+from backup_preflight.recording import Status
 from tests_linux.fixes import reinstall_agent, restart_agent
 
 LIBRARY = "/var/lib/waagent"
 PROVISIONED = f"{LIBRARY}/provisioned"
 KEEP_AS_IT_IS = "The marker keeps a new agent from setting up the VM once more (host keys, hostname, password) or waiting for cloud-init."
-WORKER_START_SECONDS = 60
-"""A daemon younger than this may not have started its worker yet."""
+WORKER_ENDS = "The worker cannot start, or ends at once. Install the agent's package again, as a file may be damaged; the log says more."
+FIRST_WORKER_SECONDS = 60
+"""A daemon younger than this may not have started its worker yet. A worker that came later replaces one that has ended."""
+
+SETTLED_SECONDS = 3
+"""A worker that cannot run ends before; the collector looks until it has lived that long."""
+
+AGAIN = "run the suite again in a minute"
 
 
 @check(
@@ -30,12 +40,12 @@ WORKER_START_SECONDS = 60
 )
 def test_agent_is_installed(agent: Agent, system: System) -> None:
     """the Azure Linux agent is installed from the distribution's repository"""
-    mark = _mark_as_provisioned(agent, system)
+    marker = _mark_as_provisioned(agent, system)
     start = _start_after_install(agent, system)
-    install = (*system.distribution.install, *mark, *start)
-    reinstall = (*reinstall_agent(system.distribution), *mark, *start)
-    words = [test_agent_is_installed.preflight_check.fix, KEEP_AS_IT_IS if mark else "", system.distribution.remark]  # type: ignore[attr-defined]
-    remark = " ".join(filter(None, words))
+    install = (*system.distribution.install, *marker, *start)
+    reinstall = (*reinstall_agent(system.distribution), *marker, *start)
+    fix = test_agent_is_installed.preflight_check.fix  # type: ignore[attr-defined]
+    remark = sentences(fix, KEEP_AS_IT_IS if marker else "", system.distribution.remark)
     if agent.binary is None:
         package = agent.package
         state = f"package {package} is installed, but its program is gone" if package else "no package of the agent is installed"
@@ -48,14 +58,14 @@ def test_agent_is_installed(agent: Agent, system: System) -> None:
         fail(
             f"{agent.binary} is there, but no waagent.conf",
             *(reinstall if agent.package else install),
-            fix=f"Install the agent's package again: that brings its configuration back. {system.distribution.remark}".strip(),
+            fix=sentences("Install the agent's package again: that brings its configuration back.", system.distribution.remark),
             problem="the Azure Linux agent has no configuration",
         )
     if not agent.is_packaged:
         advise(
             f"{agent.binary} belongs to no package",
             *system.distribution.install,
-            fix=f"Replace it by the distribution's package. {system.distribution.remark}".strip(),
+            fix=sentences("Replace it by the distribution's package.", system.distribution.remark),
             problem="the Azure Linux agent was installed from source, so nothing updates it",
         )
 
@@ -105,26 +115,45 @@ def test_agent_is_running(agent: Agent, system: System, network: Network) -> Non
             fix="Let it go on.",
             problem="the Azure Linux agent is frozen",
         )
-    if agent.worker is None and agent.daemon.age > WORKER_START_SECONDS:
-        if agent.is_marked_as_provisioned is False:
-            fail(
-                f"{agent.daemon} has run for {agent.daemon.age:.0f} s without a worker, and there is no {PROVISIONED}{state}",
-                f"sudo touch {PROVISIONED}",
-                restart_agent(agent, system),
-                fix="The daemon waits until this VM is provisioned. It runs, and you could log in: so tell the agent that it is.",
-                problem="the Azure Linux agent waits to be provisioned",
-            )
-        if _waits_for_the_fabric(network):
-            not_applicable("the daemon starts its worker when the wire server answers, and it does not: see NET-01")
+    if agent.ended_worker:
         fail(
-            f"{agent.daemon} has run for {agent.daemon.age:.0f} s without a worker (`-run-exthandlers`){state}",
-            *reinstall_agent(system.distribution),
-            restart_agent(agent, system),
-            "sudo tail -n 20 /var/log/waagent.log",
-            # The daemon starts a worker that has ended anew within a second.
-            fix="The worker cannot start, or ends at once. Install the agent's package again, as a file may be damaged; the log says more.",
-            problem="the Azure Linux agent's extension worker is not running",
+            f"the worker {agent.ended_worker} ended {agent.ended_worker.age:.0f} s after its start, while we looked{state}",
+            *_mend_worker(agent, system),
+            fix=WORKER_ENDS,
+            problem="the Azure Linux agent's extension worker ends again and again",
         )
+    if agent.worker is None or agent.is_mostly_without_worker:
+        _without_worker(agent, agent.daemon, system, network, state)
+    is_first = agent.daemon.age - agent.worker.age <= FIRST_WORKER_SECONDS
+    if agent.worker.age < (SETTLED_SECONDS if is_first else FIRST_WORKER_SECONDS):
+        ages = f"it is {max(agent.worker.age, 0):.0f} s old, the daemon {agent.daemon.age:.0f} s"
+        raise NotObserved(Status.NOT_COLLECTED, f"whether the worker stays: {ages}", AGAIN)
+
+
+def _without_worker(agent: Agent, daemon: Process, system: System, network: Network, state: str) -> NoReturn:
+    if _waits_for_the_fabric(network):
+        not_applicable("the daemon starts its worker when the wire server answers, and it does not: see NET-01")
+    if daemon.age <= FIRST_WORKER_SECONDS:
+        raise NotObserved(Status.NOT_COLLECTED, f"whether a worker comes: the daemon started {daemon.age:.0f} s ago", AGAIN)
+    found = f"{daemon} has run for {daemon.age:.0f} s without a worker"
+    if agent.is_marked_as_provisioned is False:
+        fail(
+            f"{found}, and there is no {PROVISIONED}{state}",
+            f"sudo touch {PROVISIONED}",
+            restart_agent(agent, system),
+            fix="The daemon waits until this VM is provisioned. It runs, and you could log in: so tell the agent that it is.",
+            problem="the Azure Linux agent waits to be provisioned",
+        )
+    fail(
+        f"{found} (`-run-exthandlers`){state}",
+        *_mend_worker(agent, system),
+        fix=WORKER_ENDS,
+        problem="the Azure Linux agent's extension worker is not running",
+    )
+
+
+def _mend_worker(agent: Agent, system: System) -> tuple[str, ...]:
+    return (*reinstall_agent(system.distribution), restart_agent(agent, system), "sudo tail -n 20 /var/log/waagent.log")
 
 
 def _waits_for_the_fabric(network: Network) -> bool:
@@ -150,7 +179,7 @@ def _start(agent: Agent, system: System) -> tuple[str, ...]:
 def _why_it_stays_down(state: str) -> str:
     if "condition of the unit was not met" not in state:
         return ""
-    return (
+    return mark(
         "systemd does not start the unit because one of its conditions is not met (Debian's has "
         "ConditionVirtualization=microsoft); `systemctl status` names it. Mend that, then start the agent."
     )

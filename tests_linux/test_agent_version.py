@@ -11,6 +11,7 @@ from backup_preflight.facts.linux.disks import Disks
 from backup_preflight.facts.linux.extension import Extension
 from backup_preflight.facts.linux.system import System
 from backup_preflight.facts.observation import at_least, number
+from backup_preflight.lang import sentences, tr
 from tests_linux.fixes import restart_agent, set_option
 
 FREE_MIB = 500
@@ -126,14 +127,19 @@ def test_extensions_can_run_from_the_agents_directory(agent: Agent, system: Syst
     mount = disks.mount_of("/var/lib/waagent")
     for option in sorted({"noexec", "ro"} & mount.options):
         wanted = {"noexec": "exec", "ro": "rw"}[option]
-        first = "Look into `sudo dmesg` first: the kernel makes a damaged file system read-only. " if option == "ro" else ""
+        first = "Look into `sudo dmesg` first: the kernel makes a damaged file system read-only." if option == "ro" else ""
+        then = tr(
+            "Remount it with {wanted}, take {option} out of /etc/fstab; the restarted agent tries its extensions again.",
+            wanted=wanted,
+            option=option,
+        )
         fail(
             f"{mount.target} is mounted {option}",
             f"sudo mount -o remount,bind,{wanted} {quote(mount.target)}"
             if option == "noexec"
             else f"sudo mount -o remount,rw {quote(mount.target)}",
             restart_agent(agent, system),
-            fix=f"{first}Remount it with {wanted}, take {option} out of /etc/fstab; the restarted agent tries its extensions again.",
+            fix=sentences(first, then),
         )
     space = agent.lib_dir_space
     free = number(space.get("free_kib"), "the free space of /var/lib/waagent") // 1024

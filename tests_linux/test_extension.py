@@ -10,6 +10,7 @@ from backup_preflight.facts.linux.agent import Agent
 from backup_preflight.facts.linux.extension import Extension
 from backup_preflight.facts.linux.system import System
 from backup_preflight.facts.observation import at_least
+from backup_preflight.lang import tr
 from tests_linux.fixes import restart_agent
 
 FLOOR = (1, 0, 91, 0)
@@ -89,7 +90,10 @@ def test_scripts_are_usable(extension: Extension) -> None:
 def _require_mode(extension: Extension, path: str, *, forbidden: int, wanted: str, named_by: str = "") -> None:
     file = extension.file(path)
     if file is None:
-        fail(f"{path} ({named_by} of {SCRIPT_CONFIG}) is not there", fix=f"Put the script there, or correct {named_by}.")
+        fail(
+            f"{path} ({named_by} of {SCRIPT_CONFIG}) is not there",
+            fix=tr("Put the script there, or correct {named_by}.", named_by=named_by),
+        )
     if file.owner != "root":
         fail(f"{path} belongs to {file.owner}", f"sudo chown root {quote(path)}")
     if file.mode & forbidden:

@@ -8,6 +8,7 @@ from backup_preflight.facts.observation import NotObserved, at_least
 from backup_preflight.facts.windows.agent import GUEST_AGENT, RDAGENT, Agent
 from backup_preflight.facts.windows.services import AUTOMATIC, RUNNING, Services
 from backup_preflight.facts.windows.snapshot import Snapshot
+from backup_preflight.lang import tr
 from backup_preflight.recording import Status
 from tests_windows.fixes import AGENT_MSI, INSTALL_AGENT, THEN_BACK_UP, start_service
 
@@ -25,13 +26,13 @@ def _require_running(services: Services, name: str) -> None:
             f"there is no service {name}",
             *INSTALL_AGENT,
             fix=f"Install the newest agent ({AGENT_MSI}) as an administrator; the service is then listed in services.msc. {THEN_BACK_UP}",
-            problem=f"the service {name} is not installed",
+            problem=tr("the service {name} is not installed", name=name),
         )
     if service.start != AUTOMATIC:
         fail(
             f"the start type of {name} is {service.start_type}",
             *start_service(name, service.start),
-            problem=f"the service {name} does not start with the system",
+            problem=tr("the service {name} does not start with the system", name=name),
         )
     state = services.state(name)
     if state in PENDING:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from backup_preflight import recording
 from backup_preflight.errors import ConnectionProblem, Problem, bug
@@ -17,6 +18,23 @@ from backup_preflight.targets import Target
 from backup_preflight.targets.closing import close_all
 
 Outcome = Recording | ConnectionProblem
+_TICK = 0.5
+"""Seconds between two calls of ``on_wait``."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How many VMs this run reads over a connection, how many of them are being read, have been, and could not be."""
+
+    total: int = 0
+    under_way: int = 0
+    read: int = 0
+    failed: int = 0
+
+    @property
+    def done(self) -> int:
+        """VMs that nobody waits for any more."""
+        return self.read + self.failed
 
 
 class Gathering:
@@ -33,6 +51,9 @@ class Gathering:
         self._waiting: deque[str] = deque()
         self._threads = 0
         self._lock = threading.Lock()
+        self.progress = Progress()
+        self.on_wait: Callable[[Progress], None] = lambda _: None
+        """Called again and again while ``finished`` waits for a VM, in the thread that waits."""
         if record:
             remove_leftovers(record)
 
@@ -46,6 +67,7 @@ class Gathering:
                 if self._targets[id_].scheme == "recorded":
                     continue
                 self._waiting.append(id_)
+                self.progress = replace(self.progress, total=self.progress.total + 1)
                 if self._threads < self._forks:
                     self._threads += 1
                     threading.Thread(target=self._work, daemon=True, name="read").start()
@@ -62,7 +84,9 @@ class Gathering:
                 under_way += 1
                 self._futures[id_].add_done_callback(lambda _, id_=id_: done.put(id_))  # type: ignore[misc]
         for _ in range(under_way):
-            yield done.get()
+            while (next_one := _within_a_tick(done)) is None:
+                self.on_wait(self.progress)
+            yield next_one
 
     def outcome(self, id_: str) -> Outcome:
         """The recording of a VM, or why there is none; waits for it."""
@@ -89,13 +113,23 @@ class Gathering:
                     self._threads -= 1
                     return
                 id_ = self._waiting.popleft()
-            self._futures[id_].set_result(self._read(self._targets[id_]))
+                self.progress = replace(self.progress, under_way=self.progress.under_way + 1)
+            outcome = self._read(self._targets[id_])
+            with self._lock:
+                self.progress = self._after(outcome)
+            self._futures[id_].set_result(outcome)
+
+    def _after(self, outcome: Outcome) -> Progress:
+        was = self.progress
+        if isinstance(outcome, ConnectionProblem):
+            return replace(was, under_way=was.under_way - 1, failed=was.failed + 1)
+        return replace(was, under_way=was.under_way - 1, read=was.read + 1)
 
     def _read(self, target: Target) -> Outcome:
         try:
             found = target.read()
         except ConnectionProblem as problem:
-            return problem
+            return self._with_record(target, problem)
         except NotARecording as error:
             return ConnectionProblem(Problem.DAMAGED, str(error), "record the VM again")
         except Exception as error:  # noqa: BLE001  (whatever it is, every other VM still has its results)
@@ -107,3 +141,20 @@ class Gathering:
             detail = f"its recording could not be written: {error.strerror}"
             return ConnectionProblem(Problem.NOT_RECORDED, detail, "give --record a directory with room that you may write to")
         return found
+
+    def _with_record(self, target: Target, problem: ConnectionProblem) -> ConnectionProblem:
+        """That there is no recording is recorded too."""
+        if self._record:
+            try:
+                recording.save_problem(problem, self._record, target.id)
+            except OSError as error:
+                detail = f"{problem.detail}; and this could not be recorded: {error.strerror}"
+                return ConnectionProblem(problem.problem, detail, problem.remedy)
+        return problem
+
+
+def _within_a_tick(done: SimpleQueue[str]) -> str | None:
+    try:
+        return done.get(timeout=_TICK)
+    except Empty:
+        return None

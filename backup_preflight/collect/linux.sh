@@ -116,9 +116,9 @@ limit() { # SECONDS COMMAND...: ended with its children when it takes longer; th
 
 limit_all() { limit "$@" 2>&1; }
 
-captured() { # COMMAND...: its output, at most $most bytes, in $out; its exit code in $rc
+captured() { # COMMAND...: its output, at most $most bytes, in $out (the shell drops NUL bytes); its exit code in $rc
   out=$({
-    code=$({ { "$@" 3>&- 4>&- 5>&- 6>&-; echo $? >&6; } | head -c "$most" | tr -d '\000' >&5; } 6>&1)
+    code=$({ { "$@" 3>&- 4>&- 5>&- 6>&-; echo $? >&6; } | head -c "$most" >&5; } 6>&1)
     printf '\n%s' "$code"
   } 5>&1)
   rc=${out##*"$nl"} out=${out%"$nl"*} out=${out%"$nl"}
@@ -514,18 +514,9 @@ processes() {
     for each in processes dhcp_clients other_backup_processes; do note "$each" "" denied "/proc is mounted with hidepid"; done
     return
   fi
-  # "PID command line" of all, by one head, which puts "==> FILE <==" before each. Only the line after that counts, and none of
-  # over 1,000 bytes: those are scripts given as arguments, this one among them.
-  list=$(head -v -c 1001 /proc/[0-9]*/cmdline 2>/dev/null | tr '\000' ' ' | awk '
-    /^==> \/proc\/[0-9]+\/cmdline <==$/ { gsub(/[^0-9]/, ""); pid = $0; next }
-    pid { if (length($0) <= 1000) print pid, $0; pid = "" }')
+  look_at_processes
   begin processes
-  printf '%s\n' "$list" | grep -E "^[0-9]+ $agent_command" | while read -r pid line; do
-    stat=$(cat "/proc/$pid/stat" 2>/dev/null) || continue # it ended meanwhile
-    # shellcheck disable=SC2086 # what follows the name: 1 state, 2 parent, 20 start
-    set -- ${stat##*") "}
-    printf '%s\t%s\t%s\t%s\t%s\n' "$pid" "$2" "$1" "${20}" "$line"
-  done | redact
+  printf '%s' "$agents"
   end ok
   begin dhcp_clients
   printf '%s\n' "$list" | sed -E 's/^[0-9]+ //' | grep -E '^([^ ]*/)?(dhclient|dhcpcd|udhcpc|wickedd-dhcp4)[^ /]*( |$)' | redact
@@ -533,6 +524,37 @@ processes() {
   begin other_backup_processes
   printf '%s\n' "$list" | sed -E 's/^[0-9]+ ([^ ]*).*/\1/; s/.*\///' | sort -u | grep -iE "$other_backups"
   end ok
+  # A worker that cannot run is started anew every second, and so is often there: a new one is looked at again.
+  for each in 1 2 3 4 5; do
+    if worker_is_settled; then return; fi
+    sleep 1
+    look_at_processes
+    begin later_processes "$uptime"
+    printf '%s' "$agents"
+    end ok
+  done
+}
+
+look_at_processes() { # $list: "PID command line" of all; $agents: of the agent's pid, parent, state, start, command line; $uptime
+  # By one head, which puts "==> FILE <==" before each. Only the line after that counts, and none of over 1,000 bytes: those are
+  # scripts given as arguments, this one among them.
+  list=$(head -v -c 1001 /proc/[0-9]*/cmdline 2>/dev/null | tr '\000' ' ' | awk '
+    /^==> \/proc\/[0-9]+\/cmdline <==$/ { gsub(/[^0-9]/, ""); pid = $0; next }
+    pid { if (length($0) <= 1000) print pid, $0; pid = "" }')
+  read -r uptime _ </proc/uptime
+  agents=$(printf '%s\n' "$list" | grep -E "^[0-9]+ $agent_command" | while read -r pid line; do
+    stat=$(cat "/proc/$pid/stat" 2>/dev/null) || continue # it ended meanwhile
+    # shellcheck disable=SC2086 # what follows the name: 1 state, 2 parent, 20 start
+    set -- ${stat##*") "}
+    printf '%s\t%s\t%s\t%s\t%s\n' "$pid" "$2" "$1" "${20}" "$line"
+  done | redact)
+}
+
+worker_is_settled() { # or there is no daemon. Its first worker has lived three seconds, a later one a minute (in hundredths)
+  printf '%s\n' "$agents" | awk -F "$tab" -v uptime="$uptime" '
+    $5 ~ /[-\/]daemon/ { daemon = $4 }
+    $5 ~ /[-\/]run-exthandlers/ { worker = $4 }
+    END { exit daemon && (!worker || uptime * 100 - worker < (worker - daemon > 6000 ? 6000 : 300)) }'
 }
 
 # --- Extensions -------------------------------------------------------------------------------------------------------------
@@ -811,7 +833,9 @@ firewall() {
     return
   fi
   nf_tables=no most=524288 rc=absent
-  if [ -d /sys/module/nf_tables ] || grep -q nf_tables_newtable /proc/kallsyms 2>/dev/null; then nf_tables=yes; fi
+  builtin=/lib/modules/$(uname -r)/modules.builtin # where it is not: the kernel's symbols, which are a hundred times as many
+  if [ -r "$builtin" ]; then set -- /nf_tables.ko "$builtin"; else set -- nf_tables_newtable /proc/kallsyms; fi
+  if [ -d /sys/module/nf_tables ] || grep -q "$1" "$2" 2>/dev/null; then nf_tables=yes; fi
   begin iptables
   run_iptables_save iptables-save
   # Where iptables is the new kind, rules of the old kind can stand beside.
@@ -1121,7 +1145,8 @@ main() {
   check_parameters
   session=$(env | proxy_lines)
   unset http_proxy https_proxy ftp_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY FTP_PROXY ALL_PROXY NO_PROXY
-  started=$(date +%s) uid=$(id -u) pid1=$(cat /proc/1/comm 2>/dev/null)
+  started=$(date +%s) uid=$(id -u) pid1=''
+  read -r pid1 2>/dev/null </proc/1/comm
   timeout='' setsid='' systemd=no
   # busybox' timeout leaves its watcher behind for a second
   case $(timeout --version 2>/dev/null) in *coreutils*) timeout=yes ;; esac

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 
 from backup_preflight.checks import Level, catalogue
 from backup_preflight.verdict import Result, Verdict
@@ -23,6 +24,16 @@ ORDER = (
     Verdict.PASS,
     Verdict.NOT_APPLICABLE,
 )
+
+
+class State(Enum):
+    """What a VM has come to, the worst first. PARTLY: no failure, but the run has not looked at every check."""
+
+    NOT_READY = "not ready"
+    UNREACHABLE = "unreachable"
+    OPEN = "could not be judged"
+    PARTLY = "no failure seen"
+    READY = "ready"
 
 
 @dataclass
@@ -61,11 +72,33 @@ class Vm:
         return [result for result in self.results if result.verdict == verdict.value]
 
     @property
+    def findings(self) -> list[Result]:
+        """What somebody should read."""
+        return [result for result in self.results if result.is_finding]
+
+    @property
+    def badness(self) -> tuple[int, int]:
+        """Sorts VMs, those to look at first: by their worst verdict, then by how often they have it."""
+        verdict, number = next(iter(self.counts.items()), (Verdict.NOT_APPLICABLE.value, 0))
+        return ORDER.index(Verdict(verdict)), -number
+
+    @property
     def is_open(self) -> bool:
         """Whether something that must hold is unknown: the VM or the point could not be seen, we failed, or the run ended first."""
         if self.of(Verdict.UNREACHABLE) or self.of(Verdict.CRASH) or not self.results:
             return True
         return any(result.level == Level.MUST.value for result in self.of(Verdict.UNDETERMINED))
+
+    @property
+    def state(self) -> State:
+        """The one word for the VM."""
+        if self.of(Verdict.UNREACHABLE):
+            return State.UNREACHABLE
+        if self.of(Verdict.FAIL):
+            return State.NOT_READY
+        if self.is_open:
+            return State.OPEN
+        return State.READY if self.is_complete else State.PARTLY
 
     @property
     def counts(self) -> dict[str, int]:
@@ -74,18 +107,32 @@ class Vm:
         return {verdict.value: counted[verdict.value] for verdict in ORDER if counted[verdict.value]}
 
 
-def exit_code(results: Iterable[Result], *, strict: bool, allow_undetermined: bool) -> int:
-    """0: ready. 1: something fails. 3: a mistake of ours. 10: nothing fails, but something that must hold could not be seen.
+def gates(result: Result, *, strict: bool, allow_undetermined: bool) -> bool:
+    """Whether a result alone keeps the run from exit code 0.
 
     A point that is only advice does not gate, met, unmet or unseen, unless ``strict``.
     """
-    found = list(results)
-    verdicts = {result.verdict for result in found}
-    if Verdict.FAIL.value in verdicts or (strict and Verdict.ADVICE.value in verdicts):
+    verdict = Verdict(result.verdict)
+    if verdict is Verdict.ADVICE:
+        return strict
+    if verdict is Verdict.UNDETERMINED:
+        return not allow_undetermined and (strict or result.level == Level.MUST.value)
+    return verdict in {Verdict.FAIL, Verdict.CRASH, Verdict.UNREACHABLE}
+
+
+def exit_code(results: Iterable[Result], *, strict: bool, allow_undetermined: bool) -> int:
+    """0: ready. 1: something fails. 3: a mistake of ours. 10: nothing fails, but something that must hold could not be seen."""
+    verdicts = {Verdict(result.verdict) for result in results if gates(result, strict=strict, allow_undetermined=allow_undetermined)}
+    if verdicts & {Verdict.FAIL, Verdict.ADVICE}:
         return EXIT_FAILED
-    if Verdict.CRASH.value in verdicts:
+    if Verdict.CRASH in verdicts:
         return EXIT_CRASHED
-    unseen = any(result.verdict == Verdict.UNDETERMINED.value and (strict or result.level == Level.MUST.value) for result in found)
-    if Verdict.UNREACHABLE.value in verdicts or (unseen and not allow_undetermined):
-        return EXIT_UNDETERMINED
-    return 0
+    return EXIT_UNDETERMINED if verdicts else 0
+
+
+def file_order() -> dict[str, int]:
+    """Check id → its place: as the checks stand in the files, those of both systems last."""
+    checks = sorted(
+        catalogue().values(), key=lambda check: (not check.system, check.function.__module__, check.function.__code__.co_firstlineno)
+    )
+    return {check.id: place for place, check in enumerate(checks)}

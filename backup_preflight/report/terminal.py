@@ -1,18 +1,25 @@
-"""What the terminal shows: each VM's findings as soon as the VM is done, then one table and one sentence."""
+"""What the terminal shows: each VM's findings as soon as the VM is done, then what they come to, and one sentence.
+
+Small runs show each finding in full below its VM, and end with the table VM x cause. Big ones show one line for each VM, and end with
+each finding once and the VMs that have it. ``-v`` shows everything of every VM.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from _pytest.terminal import TerminalReporter
 
 from backup_preflight.causes import BackupError
+from backup_preflight.lang import tr, trn
 from backup_preflight.logs import Logs
-from backup_preflight.report.message import printable, render
+from backup_preflight.report import cause_table
+from backup_preflight.report.message import LABEL, Part, one_line, parts
 from backup_preflight.report.portal import notes
-from backup_preflight.report.run_report import RunReport, by_cause
-from backup_preflight.report.summary import Vm
+from backup_preflight.report.run_report import Group, RunReport, by_remedy, counted, headline, is_big, named, vms, whether
+from backup_preflight.report.screen import Screen
+from backup_preflight.report.summary import ORDER, Vm
 from backup_preflight.session import FLEET
 from backup_preflight.verdict import Result, Verdict
 
@@ -24,105 +31,163 @@ _COLOURS = {
     Verdict.WAIVED: {"cyan": True},
     Verdict.UNDETERMINED: {"purple": True},
 }
-_MARKS = {
-    Verdict.FAIL.value: "FAIL",
-    Verdict.ADVICE.value: "advice",
-    Verdict.UNDETERMINED.value: "?",
-    Verdict.CRASH.value: "bug",
-    Verdict.WAIVED.value: "waived",
-}
-_ROWS = 40
-"""More VMs than this without a finding are left out of the table."""
+_FOLDED = (Verdict.PASS, Verdict.NOT_APPLICABLE)
+_NAMES = 20
+"""So many VMs of a group are named."""
 
 
 class TerminalReport:
-    """Writes through pytest's own terminal reporter, so that --color, -q and capturing keep their meaning."""
+    """``number``: how many VMs this run has. ``verbose``: unfold what is good, and every VM of a big run."""
 
-    def __init__(self, terminal: TerminalReporter) -> None:
+    def __init__(self, terminal: TerminalReporter, number: int, *, verbose: bool) -> None:
         self._terminal = terminal
+        self.screen = Screen(terminal)
+        self._verbose = verbose
+        self._in_lines = is_big(number) and not verbose
         self._shown: set[str] = set()
 
     def hush(self) -> None:
         """No short summary of pytest's own."""
         self._terminal.reportchars = ""
 
-    def show(self, vm: Vm) -> None:
-        """One VM: a line that sums it up, then its findings."""
-        if vm.id in self._shown or not vm.results or (vm.id == FLEET and not any(result.is_finding for result in vm.results)):
-            return
-        self._shown.add(vm.id)
-        self._terminal.ensure_newline()
-        counts = ", ".join(f"{number} {verdict}" for verdict, number in vm.counts.items())
-        self._terminal.write_line(printable(f"{vm.id}  {vm.description}".rstrip()), bold=True)
-        self._terminal.write_line(f"  {counts}")
-        for verdict in (Verdict.UNREACHABLE, Verdict.CRASH, Verdict.FAIL, Verdict.ADVICE, Verdict.WAIVED):
-            for result in vm.of(verdict):
-                first, _, rest = render(result).partition("\n")
-                self._terminal.write_line("")
-                self._terminal.write_line(f"  {verdict.value.upper()}  {first}", **_COLOURS[verdict])
-                self._terminal.write_line("\n".join(f"  {line}" for line in rest.splitlines()))
-        self._show_undetermined(vm)
-        self._terminal.write_line("")
-
-    def _show_undetermined(self, vm: Vm) -> None:
-        """What could not be seen, together for each remedy: without root it is many, and one thing helps them all."""
-        by_remedy: dict[str, list[Result]] = {}
-        for result in vm.of(Verdict.UNDETERMINED):
-            by_remedy.setdefault(result.remedy, []).append(result)
-        for remedy, results in by_remedy.items():
-            self._terminal.write_line("")
-            points = "1 point" if len(results) == 1 else f"{len(results)} points"
-            self._terminal.write_line(f"  UNDETERMINED  {vm.id}: {points} could not be seen", **_COLOURS[Verdict.UNDETERMINED])
-            for result in results:
-                self._terminal.write_line(printable(f"    {result.check}  whether {result.wanted}: {result.reason}"))
-            self._terminal.write_line(f"    Remedy  {printable(remedy)}")
+    def done(self, vm: Vm) -> None:
+        """A VM whose last result is there: shown at once when it has findings, else at the end, after those that have."""
+        if vm.findings:
+            self._show(vm)
 
     def finish(self, report: RunReport) -> None:
-        """The table, what only the portal can tell, and one sentence."""
+        """What the findings come to, and what only the portal can tell."""
         for vm in report.vms:
-            self.show(vm)
+            self.done(vm)
+        for vm in [] if self._in_lines else report.machines:
+            self._show(vm)
         if not report.machines:
             return
-        self._terminal.section("VM x cause", sep="-")
-        self._table(report)
-        self._terminal.write_line("")
+        if report.is_big:
+            self._groups(report)
+        else:
+            self.screen.section(tr("VM x cause"))
+            cause_table.write(self.screen, report, report.worst_first)
+        self.screen.line()
         for line in notes(report.error):
-            self._terminal.write_line(line)
+            self.screen.line(line, hang=4)
         for line in _logs(report.logs):
-            self._terminal.write_line(printable(line))
+            self.screen.line(one_line(line), hang=2)
         for note in report.waiver_notes():
-            self._terminal.write_line(printable(note), yellow=True)
+            self.screen.line(one_line(note), hang=2, yellow=True)
         if report.error:
             self._first_cause(report.machines, report.error)
-        self._terminal.write_line("")
-        self._terminal.write_line(report.sentence, bold=True)
 
-    def _table(self, report: RunReport) -> None:
-        vms, columns = report.machines, [cause.id for cause in report.causes()]
-        shown = [vm for vm in vms if any(result.is_finding for result in vm.results)] if len(vms) > _ROWS else vms
-        width = max((len(vm.id) for vm in shown), default=2)
-        rows = {vm.id: [_cell(by_cause(vm).get(column, [])) for column in columns] for vm in shown}
-        widths = [max(map(len, column)) for column in zip(columns, *rows.values(), strict=True)]
-        for name, cells in {"": columns, **rows}.items():
-            line = "  ".join(f"{cell:<{size}}" for cell, size in zip(cells, widths, strict=True)).rstrip()
-            unread = name and any(vm.id == name and vm.of(Verdict.UNREACHABLE) for vm in shown)
-            self._terminal.write_line(f"{name:<{width}}  {'could not be read' if unread else line}".rstrip())
+    def close(self, report: RunReport, problems: list[str]) -> None:
+        """The last lines of all: reports that could not be written, and the sentence."""
+        for problem in problems:
+            self.screen.line(problem, red=True)
+        self.screen.line(report.sentence, bold=True)
 
-    def _first_cause(self, vms: list[Vm], error: BackupError) -> None:
+    def _show(self, vm: Vm) -> None:
+        if vm.id in self._shown or not vm.results or (vm.id == FLEET and not vm.findings):
+            return
+        self._shown.add(vm.id)
+        counts = ", ".join(counted(number, tr(verdict)) for verdict, number in vm.counts.items())
+        if self._in_lines:
+            self.screen.line(one_line(f"{vm.id}  {_in_short(vm, counts)}"), hang=2)
+            return
+        self.screen.line(one_line(f"{vm.id}  {vm.description}".rstrip()), hang=2, bold=True)
+        self.screen.line(counts, indent=2, hang=2)
+        for verdict in ORDER:
+            if verdict is Verdict.UNDETERMINED:
+                self._undetermined(vm)
+            elif verdict not in _FOLDED:
+                for result in vm.of(verdict):
+                    self._finding(verdict, result)
+        if self._verbose:
+            self._unfolded(vm)
+        self.screen.line()
+
+    def _finding(self, verdict: Verdict, result: Result) -> None:
+        self._heading(verdict, one_line(result.headline))
+        for part in parts(result):
+            self.screen.part(part, indent=4)
+
+    def _heading(self, verdict: Verdict, text: str) -> None:
+        self.screen.line()
+        self.screen.line(f"{tr(verdict.value).upper()}  {text}", indent=2, hang=4, **_COLOURS.get(verdict, {}))
+
+    def _undetermined(self, vm: Vm) -> None:
+        """What could not be seen, together for each remedy: without root it is many, and one thing helps them all."""
+        for remedy, results in by_remedy(vm.results).items():
+            points = trn("{number} point could not be seen", "{number} points could not be seen", len(results))
+            self._heading(Verdict.UNDETERMINED, f"{one_line(vm.id)}: {points}")
+            for result in results:
+                self.screen.line(one_line(f"{result.check}  {whether(result)}: {result.reason}"), indent=4, hang=LABEL)
+            self.screen.part(Part("Remedy", (one_line(remedy),)), indent=4)
+
+    def _unfolded(self, vm: Vm) -> None:
+        """What is good, and what does not concern this VM."""
+        self.screen.line()
+        for verdict in _FOLDED:
+            for result in vm.of(verdict):
+                reason = f": {result.reason}" if result.reason else ""
+                text = one_line(f"{tr(verdict.value).upper()}  {result.check}  {result.wanted}{reason}")
+                self.screen.line(text, indent=2, hang=4, green=verdict is Verdict.PASS)
+
+    def _groups(self, report: RunReport) -> None:
+        """Every finding once, and the VMs that have it."""
+        self.screen.section(tr("findings of all VMs"))
+        for group in report.groups():
+            if group.verdict is not Verdict.UNDETERMINED:
+                self._group(group)
+        for remedy, results in report.unseen().items():
+            self._heading(Verdict.UNDETERMINED, headline(results))
+            self.screen.part(Part("Points", (", ".join(dict.fromkeys(result.check for result in results)),)), indent=4)
+            self.screen.part(self._named(list(dict.fromkeys(result.target for result in results))), indent=4)
+            self.screen.part(Part("Remedy", (one_line(remedy),)), indent=4)
+        clean = sum(not vm.findings and bool(vm.results) for vm in report.machines)
+        if clean:
+            self.screen.line()
+            self.screen.line(tr("{number} of {vms} VMs have no finding.", number=clean, vms=len(report.machines)))
+
+    def _group(self, group: Group) -> None:
+        check = f" ({group.check})" if group.results[0].causes else ""
+        self._heading(group.verdict, f"{one_line(group.problem)}{check}: {vms(group.targets)}")
+        self.screen.part(self._named(group.targets), indent=4)
+        for part in parts(group.results[0]):
+            if part.label in {"Cause", "Reason", "See"}:
+                self.screen.part(part, indent=4)
+            elif part.label == "Fix":
+                for line in _fix(group, part):
+                    self.screen.part(line, indent=4)
+
+    def _named(self, targets: Sequence[str]) -> Part:
+        return Part("VMs", (one_line(named(targets, len(targets) if self._verbose else _NAMES)),))
+
+    def _first_cause(self, machines: list[Vm], error: BackupError) -> None:
         """Which cause came first, in the documented order: the results come in that order."""
-        self._terminal.write_line("")
-        for vm in vms:
+        self.screen.line()
+        for vm in machines:
             first = next(iter(vm.of(Verdict.FAIL)), None)
-            unseen = "; but not everything could be seen" if vm.of(Verdict.UNDETERMINED) or vm.of(Verdict.UNREACHABLE) else ""
-            nothing = f"none of its documented causes was seen{unseen}"
+            unseen = tr("; but not everything could be seen") if vm.of(Verdict.UNDETERMINED) or vm.of(Verdict.UNREACHABLE) else ""
+            nothing = tr("none of its documented causes was seen") + unseen
             said = f"{first.problem} ({first.check}): {first.cause}" if first else nothing
-            self._terminal.write_line(printable(f"{error.code} on {vm.id}: {said}"), bold=True)
+            self.screen.line(one_line(tr("{error} on {vm}: {said}", error=error.code, vm=vm.id, said=said)), hang=2, bold=True)
 
 
-def _cell(results: list[Result]) -> str:
-    counted = Counter(_MARKS[result.verdict] for result in results if result.verdict in _MARKS)
-    words = [f"{number} {mark}" for mark, number in counted.items()]
-    return " ".join(words) or ("ok" if any(result.verdict == Verdict.PASS.value for result in results) else "-")
+def _in_short(vm: Vm, counts: str) -> str:
+    """A VM in one line: what could be seen and is not good is named."""
+    for result in vm.of(Verdict.UNREACHABLE):
+        return result.problem
+    seen = ", ".join(result.check for result in vm.findings if result.verdict != Verdict.UNDETERMINED.value)
+    return f"{counts}: {seen}" if seen else counts
+
+
+def _fix(group: Group, first: Part) -> list[Part]:
+    """How to mend it: the commands only when they are the same on all VMs, else those of one of them."""
+    if len({(result.fix, result.commands) for result in group.results}) == 1:
+        return [first]
+    if not first.verbatim:
+        remark = tr("It is not the same on every VM; this is for {vm}.", vm=one_line(group.targets[0]))
+        return [replace(first, prose=(*first.prose, remark))]
+    return [replace(first, verbatim=()), Part("", (tr("for {vm}:", vm=one_line(group.targets[0])),), first.verbatim)]
 
 
 def _logs(logs: Mapping[str, Logs]) -> list[str]:
@@ -130,6 +195,7 @@ def _logs(logs: Mapping[str, Logs]) -> list[str]:
     lines = []
     for id_, found in logs.items():
         if found.files:
-            lines.append(f"logs of {id_}: {found.directory}: {len(found.files)} file{'s' if len(found.files) != 1 else ''}")
-        lines += [f"logs of {id_}: not fetched: {problem}" for problem in found.problems]
+            number = trn("{number} file", "{number} files", len(found.files))
+            lines.append(tr("logs of {vm}: {found}", vm=id_, found=f"{found.directory}: {number}"))
+        lines += [tr("logs of {vm}: {found}", vm=id_, found=tr("not fetched: {why}", why=problem)) for problem in found.problems]
     return lines

@@ -18,7 +18,7 @@ from backup_preflight.targets.inventory import expand_ansible
 from backup_preflight.targets.live import LiveTarget
 from backup_preflight.targets.options import Options
 from backup_preflight.targets.parse import parse
-from backup_preflight.targets.recorded import RecordedTarget, expand_recorded
+from backup_preflight.targets.recorded import RecordedTarget, check_unique, expand_recorded
 from backup_preflight.targets.spec import SCHEMES, Spec, existing_file, nearest
 from backup_preflight.targets.ssh_config import resolve
 from backup_preflight.targets.testinfra_backends import register_backends
@@ -76,6 +76,7 @@ def _expand(options: Options) -> tuple[list[Target], list[str]]:
         spec = parse(entry, options)
         specs += _EXPANDERS[spec.scheme](spec) if spec.scheme in _EXPANDERS else [spec]
     unique, notes = _merge([_with_password(spec, options) for spec in specs])
+    check_unique(unique)
     for spec in {spec.ssh_config: spec for spec in unique if spec.scheme == "paramiko"}.values():
         resolve(spec.name, spec.user, spec.port, spec.ssh_config)  # a broken file ends the run here, not in every VM
     if any(spec.password is not None and spec.entry.origin == hostlist.ORIGIN for spec in unique):

@@ -19,7 +19,6 @@ from backup_preflight.targets.no_recording import no_recording
 from backup_preflight.targets.output import READ_SECONDS, Output
 from backup_preflight.targets.spec import SSH_SCHEMES, Spec
 from backup_preflight.targets.ssh_backend import SshBackend
-from backup_preflight.targets.winrm_backend import WinRmBackend
 
 _STDERR_CHARACTERS = 2000
 _WITH_STDIN = ("local", "chroot")
@@ -77,6 +76,8 @@ class LiveTarget:
         return self._recording(output, run.nonce, started)
 
     def _read_winrm(self) -> tuple[Output, str]:
+        from backup_preflight.targets.winrm_backend import WinRmBackend  # here, as its libraries take long to import
+
         run = self._windows_run()
         backend = testinfra_backends.create(self.spec)
         assert isinstance(backend, WinRmBackend)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backup_preflight.recording import SUFFIX, Recording, load
+from backup_preflight.errors import UsageError
+from backup_preflight.recording import SUFFIX, NotARecording, NotRead, Recording, load
 from backup_preflight.targets.spec import Spec
+
+_NAMED = 5
+"""Bad files that an error names; a folder of thousands may hold many."""
 
 
 @dataclass(frozen=True)
@@ -19,24 +23,52 @@ class RecordedTarget:
     scheme: str = "recorded"
 
     def read(self) -> Recording:
-        """Raises NotARecording."""
+        """Raises NotARecording, or NotRead when the file says that the VM could not be read."""
         return replace(load(self.path), target=self.id)
 
 
 def expand_recorded(spec: Spec) -> list[Spec]:
-    """One entry per recording of a file or directory, sorted by name. Raises UsageError, and NotARecording for a bad file."""
+    """One entry per recording of a file, or of a directory and those in it, in the order of names, whichever job wrote them.
+
+    Raises UsageError, and NotARecording for bad files.
+    """
     path = Path(spec.name).expanduser()
     if path.is_dir():
-        files = sorted(file for file in path.glob(f"*{SUFFIX}") if not file.name.startswith("."))
+        # Hidden files are half written: those of a run under way, or of one that was killed.
+        found = (file for file in path.rglob(f"*{SUFFIX}") if not file.name.startswith("."))
+        files = sorted(found, key=lambda file: (file.name, file))
         if not files:
             raise spec.entry.error(f"the directory has no *{SUFFIX} file; write some with --record {path}")
     elif path.exists():
         files = [path]
     else:
         raise spec.entry.error("there is no such file or directory; name a recording or a directory of recordings")
-    return [_entry(spec, file) for file in files]
+    entries = [_entry(spec, file) for file in files]
+    if bad := [str(entry) for entry in entries if isinstance(entry, NotARecording)]:
+        more = f" (and {len(bad) - _NAMED} more)" if len(bad) > _NAMED else ""
+        raise NotARecording("; ".join(bad[:_NAMED]) + more)
+    return [entry for entry in entries if isinstance(entry, Spec)]
 
 
-def _entry(spec: Spec, file: Path) -> Spec:
-    found = load(file)
-    return replace(spec, name=str(file), label=found.target or file.name.removesuffix(SUFFIX), system=found.system)
+def _entry(spec: Spec, file: Path) -> Spec | NotARecording:
+    """The VM that the file says it is of, else the file's name; or what is wrong with the file."""
+    try:
+        found = load(file)
+        target, system = found.target, found.system
+    except NotRead as problem:
+        target, system = problem.target, ""
+    except NotARecording as error:
+        return error
+    return replace(spec, name=str(file), label=target or file.name.removesuffix(SUFFIX), system=system)
+
+
+def check_unique(specs: list[Spec]) -> None:
+    """One VM has one recording: which of two is meant, only a person knows. Raises UsageError."""
+    files: dict[str, list[str]] = {}
+    for spec in specs:
+        if spec.scheme == "recorded":
+            files.setdefault(spec.label, []).append(spec.name)
+    clashes = [f"{label}: {' and '.join(names[:3])}" for label, names in files.items() if len(names) > 1]
+    if clashes:
+        count = "1 VM has" if len(clashes) == 1 else f"{len(clashes)} VMs have"
+        raise UsageError(f"{count} more than one recording; keep the one that shall count ({'; '.join(clashes[:_NAMED])})")

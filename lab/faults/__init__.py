@@ -23,7 +23,8 @@ Break = Callable[[Host], object]
 class Fault:
     """``expect``: check → verdict, the first one is the cause to be named first; in the 2017 edition ``expect_2017``.
 
-    ``hides``: checks that can no longer say anything (they were met before).
+    ``hides``: checks that can no longer say anything (they were met before). ``spoils``: the repair leaves something, so that the
+    guest is not broken in another way afterwards.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Fault:
     prepare: Break | None
     repair: Break | None
     smoke: bool
+    spoils: bool
     repaired_by: str = field(default="")
 
 
@@ -56,12 +58,14 @@ def fault(
     repair: Break | None = None,
     repaired_by: str = "portal",
     smoke: bool = False,
+    spoils: bool = False,
     name: str = "",
 ) -> Callable[[Break], Break]:
     """Register a fault. Checks are words: those that fail, in order, those that advise, and so on.
 
     ``prepare`` makes the image's guest a healthy one. ``repair`` with ``repaired_by`` (portal, network, administrator): where no
-    command in the guest is the fix. ``smoke``: also proven by every ``make test``.
+    command in the guest is the fix. ``smoke``: also proven by every ``make test``. With ``prepare``, or without finding and repair, a
+    fault ``spoils`` its guest as well.
     """
 
     def register(break_: Break) -> Break:
@@ -83,6 +87,7 @@ def fault(
             prepare,
             repair,
             smoke,
+            spoils or prepare is not None or not (expect or repair),
             repaired_by if repair else "",
         )
         if found.name in _REGISTRY:

@@ -25,7 +25,7 @@ HARMLESS = ("Extensions.Enabled=no", "Extensions.Enabled=false", "#Extensions.En
 def _break(lines: str) -> Callable[[Host], None]:
     def break_(host: Host) -> None:
         host.run(f"sed -i '/^Extensions.Enabled=/d' /etc/waagent.conf; cat >>/etc/waagent.conf <<'END'\n{lines}\nEND")
-        host.run("systemctl restart walinuxagent")
+        host.restart_agent()
 
     return break_
 

@@ -83,7 +83,7 @@ def condition_not_met(host: Host) -> None:
     host.run("systemctl restart walinuxagent")
 
 
-@fault("LIN-02")
+@fault("LIN-02", spoils=True)
 def killed_while_unit_active(host: Host) -> None:
     """the agent's processes were killed, and systemd still calls the unit active, as it does with an init script's"""
     lines = "[Service]\\nType=forking\\nRemainAfterExit=yes\\nGuessMainPID=no\\nExecStart=\\n"
@@ -98,6 +98,14 @@ def killed_while_unit_active(host: Host) -> None:
 def worker_frozen(host: Host) -> None:
     """the worker is stopped by a signal"""
     host.run(f"kill -STOP $({WORKER})")
+
+
+@fault("LIN-02")
+def worker_cannot_start(host: Host) -> None:
+    """a file of the agent's is damaged, so that its worker ends at once; the daemon starts it anew every second"""
+    host.run("echo 'import what_does_not_exist' >>/usr/lib/python3/dist-packages/azurelinuxagent/ga/update.py")
+    host.run(f"kill $({WORKER})")
+    host.until(DAEMON_AGED)
 
 
 @fault("LIN-02")
@@ -146,9 +154,12 @@ def no_automatic_update(host: Host) -> None:
     host.run("sed -i 's/^AutoUpdate.Enabled=.*/AutoUpdate.Enabled=n/' /etc/waagent.conf")
 
 
-@fault(advice="LIN-13")
+@fault(advice="LIN-13", hides="LIN-11 LIN-24", spoils=True)
 def log_directory_gone(host: Host) -> None:
-    """/var/log/azure was deleted"""
+    """/var/log/azure was deleted before the first backup: the agent makes it anew only when it has an extension to report on"""
+    host.change(handlers=[])
+    uploads = host.uploads
+    host.wait_for(lambda: host.uploads > uploads + 1, "the agent has worked off a goal state without extension")
     host.run("rm -r /var/log/azure")
 
 
@@ -158,14 +169,14 @@ def goal_states_piled_up(host: Host) -> None:
     host.run("cd /var/lib/waagent && for i in $(seq 1000 1210); do : >GoalState.$i.xml; done")
 
 
-@fault("LIN-19", smoke=True)
+@fault("LIN-19", smoke=True, spoils=True)
 def state_directory_noexec(host: Host) -> None:
     """/var/lib/waagent is mounted noexec"""
     _move_state(host, "")
     host.run("mount -o remount,noexec /var/lib/waagent")
 
 
-@fault("LIN-19")
+@fault("LIN-19", spoils=True)
 def state_directory_read_only(host: Host) -> None:
     """/var/lib/waagent is on a file system that was made read-only"""
     _move_state(host, "")
@@ -185,14 +196,14 @@ def _remove_the_filling(host: Host) -> None:
     host.run("rm -r /var/lib/waagent/filling")
 
 
-@fault("LIN-19", repair=_remove_the_filling, repaired_by="administrator")
+@fault("LIN-19", repair=_remove_the_filling, repaired_by="administrator", spoils=True)
 def state_directory_full(host: Host) -> None:
     """the file system of /var/lib/waagent is full"""
     _move_state(host, ",size=600m")
     host.try_("mkdir /var/lib/waagent/filling && dd if=/dev/zero of=/var/lib/waagent/filling/zero bs=1M")
 
 
-@fault("LIN-19", repair=_remove_the_filling, repaired_by="administrator")
+@fault("LIN-19", repair=_remove_the_filling, repaired_by="administrator", spoils=True)
 def state_directory_out_of_inodes(host: Host) -> None:
     """the file system of /var/lib/waagent has no inode left"""
     _move_state(host, ",nr_inodes=2000")

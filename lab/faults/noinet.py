@@ -162,12 +162,14 @@ def port_8443_closed(host: Host) -> None:
 
 def _proxy(host: Host, *lines: str) -> None:
     text = "\\n".join(lines)
-    host.run(f"sed -i '/^HttpProxy/d' /etc/waagent.conf; printf '{text}\\n' >>/etc/waagent.conf; systemctl restart walinuxagent")
+    host.run(f"sed -i '/^HttpProxy/d' /etc/waagent.conf; printf '{text}\\n' >>/etc/waagent.conf")
+    host.restart_agent()
 
 
 def _no_proxy(host: Host) -> None:
     open_network(host)
-    host.run("sed -i '/^HttpProxy/d' /etc/waagent.conf; systemctl restart walinuxagent")
+    host.run("sed -i '/^HttpProxy/d' /etc/waagent.conf")
+    host.restart_agent()
 
 
 @fault(advice="NET-06 NET-07 NET-12", fails_2017="NET-06", advice_2017="NET-07", repair=_no_proxy, repaired_by="network")
@@ -201,13 +203,13 @@ def proxy_captures_azure(host: Host) -> None:
     host.run(f"echo 'https_proxy=http://{GATEWAY}:{PROXY_PORT}' >>/etc/environment")
 
 
-@fault("NET-03")
+@fault("NET-03", spoils=True)
 def route_blackholed(host: Host) -> None:
     """a route throws traffic to the fabric away"""
     host.run(f"ip route del {WIRESERVER}; ip route add blackhole {WIRESERVER}")
 
 
-@fault("NET-03", repair=lambda host: host.run("ip link del wg0"), repaired_by="administrator")
+@fault("NET-03", repair=lambda host: host.run("ip link del wg0"), repaired_by="administrator", spoils=True)
 def route_through_a_vpn(host: Host) -> None:
     """traffic to the fabric leaves through a VPN's interface"""
     host.run(f"ip link add wg0 type veth peer name wg1; ip link set wg0 up; ip route del {WIRESERVER}; ip route add {WIRESERVER} dev wg0")

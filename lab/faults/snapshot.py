@@ -12,7 +12,7 @@ STATUS = f"/var/lib/waagent/{EXTENSION}-*/status"
 RENEW = "systemd-run --quiet --collect --wait sh -c 'ifdown --force eth0; rm -f /var/lib/dhcp/*; ifup eth0'"
 
 
-@fault("LIN-14", smoke=True)
+@fault("LIN-14", smoke=True, spoils=True)
 def static_address(host: Host) -> None:
     """the address is set inside the guest"""
     lines = (
@@ -22,14 +22,14 @@ def static_address(host: Host) -> None:
     host.run(f"echo nameserver {WIRESERVER} >/etc/resolv.conf")
 
 
-@fault("LIN-14", image="rhel-like")
+@fault("LIN-14", image="rhel-like", spoils=True)
 def static_address_networkmanager(host: Host) -> None:
     """the address is set inside the guest, by NetworkManager"""
     values = f"ipv4.method manual ipv4.addresses {host.vm.address}/16 ipv4.gateway {GATEWAY} ipv4.dns {WIRESERVER}"
     host.run(f"nmcli connection modify 'System eth0' {values} && nmcli connection up 'System eth0'")
 
 
-@fault("LIN-14", image="ubuntu-like", smoke=True)
+@fault("LIN-14", image="ubuntu-like", smoke=True, spoils=True)
 def static_address_netplan(host: Host) -> None:
     """the address is set inside the guest, by netplan"""
     routes = f'[{{"to": "default", "via": "{GATEWAY}"}}]'
@@ -38,14 +38,14 @@ def static_address_netplan(host: Host) -> None:
     host.run(f"netplan set 'ethernets.eth0.nameservers.addresses=[{WIRESERVER}]' && netplan apply")
 
 
-@fault("LIN-14", image="azurelinux-like")
+@fault("LIN-14", image="azurelinux-like", spoils=True)
 def static_address_networkd(host: Host) -> None:
     """the address is set inside the guest, by systemd-networkd"""
     lines = f"DHCP=no\\nAddress={host.vm.address}/16\\nGateway={GATEWAY}\\nDNS={WIRESERVER}"
     host.run(f"sed -i 's|^DHCP=yes|{lines}|' /etc/systemd/network/99-dhcp-en.network && networkctl reload && networkctl reconfigure eth0")
 
 
-@fault("LIN-14", image="suse-like")
+@fault("LIN-14", image="suse-like", spoils=True)
 def static_address_ifcfg(host: Host) -> None:
     """the address is set inside the guest, by an ifcfg file"""
     file = "/etc/sysconfig/network/ifcfg-eth0"
@@ -121,7 +121,7 @@ def mount_hidden(host: Host) -> None:
     host.run("mkdir -p /data/disk && mount --bind /data /data/disk && mount -t tmpfs tmpfs /data")
 
 
-@fault(advice="LIN-20", repair=lambda host: host.run("systemctl stop freezer"), repaired_by="administrator")
+@fault(advice="LIN-20", repair=lambda host: host.run("systemctl stop freezer"), repaired_by="administrator", spoils=True)
 def freeze_lock_held(host: Host) -> None:
     """another program holds the extension's freeze lock"""
     lock = "/etc/azure/MicrosoftRecoverySvcsSafeFreezeLock"

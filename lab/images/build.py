@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from lab.images.recipe import HERE, Recipe
@@ -60,9 +61,14 @@ def build(recipe: Recipe, tree: Path, below: tuple[Path, ...], newer_agent: Path
         (draft / "tree").rename(tree)
         shutil.rmtree(draft)
         log.unlink()
-        for other in tree.parent.glob(f"{recipe.name}-" + "?" * len(tree.name.rpartition("-")[2])):
-            if other.stat().st_mtime < time.time() - _UNUSED_SECONDS:
-                shutil.rmtree(other)
+        remove_unused(tree.parent.glob(f"{recipe.name}-" + "?" * len(tree.name.rpartition("-")[2])))
+
+
+def remove_unused(kept: Iterable[Path]) -> None:
+    """Remove what no lab has used for some days: what is built by older recipes."""
+    for directory in kept:
+        if directory.stat().st_mtime < time.time() - _UNUSED_SECONDS:
+            shutil.rmtree(directory)
 
 
 def _require(name: str) -> None:

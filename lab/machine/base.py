@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import inspect
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.images import Image, image
+from lab.images.build import remove_unused
 from lab.machine import qemu
 from lab.machine.agent import GuestAgent
 from lab.machine.qemu import Qemu
@@ -72,6 +74,8 @@ def prepare(cache: Path) -> Base:
             draft.mkdir()
             _make(system, Base(draft))
             draft.rename(kept)
+            remove_unused(cache.glob("machine-" + "?" * 16))
+    os.utime(kept)
     return Base(kept)
 
 

@@ -27,6 +27,7 @@ class Machine:
 
     def __init__(self, name: str, number: int, directory: Path, cache: Path, files: Mapping[str, tuple[bytes, int, int]]) -> None:
         self.name = name
+        self.other_name = ""
         self.number = number
         self.address = address_of(number)
         self._directory = directory

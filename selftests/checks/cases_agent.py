@@ -37,7 +37,6 @@ IMAGE: Changes = {"run": edited("run", image="yes", systemd="no")}
 DEBIAN_DEFAULT = replaced("agent_conf", "AutoUpdate.Enabled=y", "AutoUpdate.Enabled=n", CONF)
 PYTHON_313 = kv(path="/usr/bin/python3", version="3.13.5", imp="no", distutils="no", crypt="no")
 DAEMON = "641\t1\tS\t1200\t/usr/bin/python3 -u /usr/sbin/waagent -daemon"
-YOUNG = f"641\t1\tS\t{8_640_052 - 3000}\t/usr/bin/python3 -u /usr/sbin/waagent -daemon"
 SYSV: Changes = {
     **PURGED,
     "agent_binary": "/usr/sbin/waagent\tyes",
@@ -45,6 +44,24 @@ SYSV: Changes = {
     "sysv_links": "/etc/rc2.d/S01waagent",
     "processes": text("processes"),
 }
+
+
+def _daemon(age: float) -> str:
+    return _process(age, 641, 1, "/usr/bin/python3 -u /usr/sbin/waagent -daemon")
+
+
+def _worker(age: float, pid: int = 902, version: str = "2.12.0.2") -> str:
+    """``age`` in seconds at the first look; it is below zero when the worker was started later."""
+    return _process(age, pid, 641, f"python3 -u bin/WALinuxAgent-{version}-py3.9.egg -run-exthandlers")
+
+
+def _process(age: float, pid: int, parent: int, command: str) -> str:
+    return f"{pid}\t{parent}\tS\t{8_640_052 - round(age * 100)}\t{command}"
+
+
+def _looks(first: str, *later: str) -> Changes:
+    """The agent's processes at the first look, and at others, each a second later."""
+    return {"processes": first, **{("later_processes", f"{86_400.52 + number:.2f}"): look for number, look in enumerate(later, 1)}}
 
 
 def _conf(line: str) -> Changes:
@@ -60,7 +77,6 @@ CASES = [
     Case("LIN-01", UNDETERMINED, {"agent_binary": error("find: Input/output error")}, "Input/output error"),
     Case("LIN-01", UNDETERMINED, {("agent_conf", CONF): None}, "older collector"),
     Case("LIN-02", PASS),
-    Case("LIN-02", PASS, {"processes": YOUNG}),
     Case("LIN-02", FAIL, {"processes": "", **unit(ActiveState="failed", SubState="failed", Result="exit-code")}, "result exit-code"),
     Case("LIN-02", FAIL, {"processes": DAEMON}, "without a worker"),
     Case("LIN-02", FAIL, {"processes": DAEMON, "provisioned": ABSENT}, "there is no /var/lib/waagent/provisioned"),
@@ -77,6 +93,35 @@ CASES = [
     Case("LIN-02", UNDETERMINED, {"uptime": kv(uptime="soon", ticks=100, boot_time=1)}, "the uptime cannot be read"),
     Case("LIN-02", NOT_APPLICABLE, IMAGE, "not booted"),
     Case("LIN-02", NOT_APPLICABLE, PURGED, "LIN-01"),
+    Case("LIN-02", PASS, {"processes": f"{_daemon(30)}\n{_worker(27)}"}),
+    Case("LIN-02", PASS, _looks(*[f"{_daemon(4)}\n{_worker(2)}"] * 2)),
+    Case("LIN-02", PASS, {"processes": f"{_daemon(9000)}\n{_worker(90)}"}),
+    Case(
+        "LIN-02",
+        FAIL,
+        _looks(DAEMON, *(f"{DAEMON}\n{_worker(-look, 900 + look)}" for look in (1, 2, 3))),
+        "ended 0 s after its start, while we looked",
+    ),
+    Case(
+        "LIN-02",
+        FAIL,
+        _looks(f"{DAEMON}\n{_worker(0)}", DAEMON, DAEMON, f"{DAEMON}\n{_worker(-3, 999)}"),
+        "process 902 `python3 -u bin/WALinuxAgent-2.12.0.2-py3.9.egg -run-exthandlers` ended",
+    ),
+    Case(
+        "LIN-02",
+        FAIL,
+        _looks(f"{_daemon(20)}\n{_worker(0)}", f"{_daemon(20)}\n{_worker(-1, 999)}"),
+        "process 902 `python3 -u bin/WALinuxAgent-2.12.0.2-py3.9.egg -run-exthandlers` ended",
+    ),
+    Case("LIN-02", FAIL, _looks(DAEMON, DAEMON, DAEMON, f"{DAEMON}\n{_worker(-3)}"), "without a worker"),
+    Case("LIN-02", FAIL, _looks(f"{DAEMON}\n{_worker(2)}", f"{DAEMON}\n{_worker(2)}", DAEMON), "ended 3 s after its start"),
+    Case("LIN-02", FAIL, _looks(DAEMON, ""), "no process"),
+    Case("LIN-02", UNDETERMINED, {"processes": f"{DAEMON}\n{_worker(20)}"}, "it is 20 s old, the daemon 86389 s"),
+    Case("LIN-02", UNDETERMINED, {"processes": f"{_daemon(30)}\n{_worker(1)}"}, "it is 1 s old"),
+    Case("LIN-02", UNDETERMINED, {"processes": _daemon(30)}, "the daemon started 30 s ago"),
+    Case("LIN-02", UNDETERMINED, _looks(f"{DAEMON}\n{_worker(1)}", f"{DAEMON}\n{_worker(-1, 999, '2.13.1.1')}"), "it is 0 s old"),
+    Case("LIN-02", NOT_APPLICABLE, {"processes": _daemon(30), ("http", "wireserver"): error("refused")}, "see NET-01"),
     Case("LIN-03", PASS),
     Case("LIN-03", PASS, SYSV),
     Case("LIN-03", FAIL, {("unit_enabled", UNIT): "disabled"}, f"{UNIT} is disabled"),

@@ -8,10 +8,12 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from backup_preflight.facts.linux import LinuxFacts
 from backup_preflight.recording import NotARecording, Status, parse
 from selftests.collect.guest import (
     COLLECTOR,
@@ -242,6 +244,20 @@ def test_the_agents_processes_and_nothing_that_only_names_them(guest: Guest) -> 
     assert run.lines("other_backup_processes") == ["veeamservice"]
     assert len(run.lines("dhcp_clients")) == 1
     assert b"hunter2" not in run.output
+
+
+def test_a_worker_that_ends_is_looked_at_again(guest: Guest) -> None:
+    daemon = "/usr/bin/python3 -u /usr/sbin/waagent -daemon"
+    worker = "python3 -u /usr/sbin/waagent -run-exthandlers"
+    setup = f"""
+bash -c 'exec -a "$0" sleep 50' '{daemon}' < /dev/null > /dev/null 2>&1 & echo $! >> daemons
+(while :; do bash -c 'exec -a "$0" sleep 0.4' '{worker}'; sleep 0.7; done) < /dev/null > /dev/null 2>&1 & echo $! >> daemons
+"""
+    agent = LinuxFacts(guest.run(setup=setup).recording).agent
+    assert len(agent.looks) == 6
+    assert agent.ended_worker or agent.is_mostly_without_worker
+    ages = [look[0].age for look in agent.looks[1:]]
+    assert all(later - earlier > 0.98 for earlier, later in pairwise(ages)), "each look has its own uptime"
 
 
 @pytest.mark.parametrize("missing", [("curl",), ("curl", "python3", "python3.11", "python")])

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from backup_preflight import recording
-from backup_preflight.errors import UsageError
-from backup_preflight.recording import NotARecording, parse, save
+from backup_preflight.errors import ConnectionProblem, Problem, UsageError
+from backup_preflight.recording import NotARecording, parse, save, save_problem
 from backup_preflight.targets import Options, expand
 
 NONCE = "0123456789abcdef" * 2
@@ -36,10 +36,42 @@ def test_a_file_made_by_hand(tmp_path: Path) -> None:
     assert ids(f"recorded://{tmp_path}/vm 7.recording") == ["vm%207"]
 
 
-def test_ids_are_unique(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        save(replace(parse(GOOD), target="vm"), tmp_path, name)
-    assert ids(f"recorded://{tmp_path}") == [f"recorded://{tmp_path}/{name}.recording" for name in ("a", "b")]
+def test_two_recordings_of_one_vm_are_refused(tmp_path: Path) -> None:
+    """Such as a stale one, or the same VM in two jobs: nobody but the user knows which one counts."""
+    for folder, name in (("job1", "vm"), ("job2", "vm"), ("job2", "other")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        save(replace(parse(GOOD), target=name), tmp_path / folder, name)
+    with pytest.raises(UsageError, match="1 VM has more than one recording; keep the one that shall count") as caught:
+        ids(f"recorded://{tmp_path}")
+    assert f"vm: {tmp_path}/job1/vm.recording and {tmp_path}/job2/vm.recording" in str(caught.value)
+
+
+def test_folders_in_a_folder_and_nothing_half_written(tmp_path: Path) -> None:
+    """As CI leaves the recordings of several jobs."""
+    for job in ("job1", "job2"):
+        (tmp_path / job).mkdir()
+        save(replace(parse(GOOD), target=f"vm-{job}"), tmp_path / job, "vm")
+    (tmp_path / "job1" / ".tmp1x.recording").write_bytes(GOOD[:20])
+    assert ids(f"recorded://{tmp_path}") == ["vm-job1", "vm-job2"]
+
+
+def test_every_bad_file_is_named_at_once(tmp_path: Path) -> None:
+    for number in range(7):
+        (tmp_path / f"vm{number}.recording").write_bytes(GOOD[:-10])
+    with pytest.raises(NotARecording, match=r"vm0.recording is truncated.*vm4.recording is truncated.* \(and 2 more\)"):
+        ids(f"recorded://{tmp_path}")
+
+
+def test_that_a_vm_could_not_be_read_is_recorded_too(tmp_path: Path) -> None:
+    problem = ConnectionProblem(Problem.TIMEOUT, "vm:22 does not answer", "start it")
+    path = save_problem(problem, tmp_path, "vm:22")
+    (target,), _ = expand(Options(hosts=f"recorded://{tmp_path}"))
+    assert target.id == "vm:22"
+    with pytest.raises(ConnectionProblem) as caught:
+        target.read()
+    assert (caught.value.problem, caught.value.detail, caught.value.remedy) == (Problem.TIMEOUT, problem.detail, problem.remedy)
+    assert path.name != save_problem(problem, tmp_path, "vm_22").name
+    assert parse(path.read_bytes() + GOOD).section("run").text == "uid=0"  # the output of a VM cannot say it
 
 
 def test_a_file_named_twice_is_read_once(tmp_path: Path) -> None:

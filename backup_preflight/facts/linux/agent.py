@@ -189,28 +189,43 @@ class Agent:
 
     @cached_property
     def processes(self) -> list[Process]:
-        """The agent's processes."""
+        """The agent's processes, as the last look found them."""
+        return self.looks[-1]
+
+    @cached_property
+    def looks(self) -> list[list[Process]]:
+        """The agent's processes at each look, a second apart; the collector looks again where the worker is new or missing."""
         uptime = key_values(text(self.recording.section("uptime")))
         ticks = number(uptime.get("ticks"), "CLK_TCK") or 100
-        try:
-            up = float(uptime.get("uptime", ""))
-        except ValueError:
-            raise unreadable("the uptime") from None
-        found = []
-        for pid, _, state, start, command in rows(text(self.recording.section("processes")), 5):
-            if is_number(pid) and is_number(start):
-                found.append(Process(int(pid), state, up - int(start) / ticks, command.strip()))
-        return found
+        later = self.recording.subjects("later_processes").items()
+        sections = [(uptime.get("uptime", ""), self.recording.section("processes")), *later]
+        return [_processes(section, up, ticks) for up, section in sections]
 
     @property
     def daemon(self) -> Process | None:
         """The process that the unit starts; it only watches over the worker."""
-        return next((process for process in self.processes if "-daemon" in process.command), None)
+        return _daemon(self.processes)
 
     @property
     def worker(self) -> Process | None:
         """The process that runs the extensions."""
-        return next((process for process in self.processes if "-run-exthandlers" in process.command), None)
+        return _worker(self.processes)
+
+    @property
+    def is_mostly_without_worker(self) -> bool:
+        """Whether fewer than half of the looks found a worker."""
+        return 2 * sum(_worker(look) is not None for look in self.looks) < len(self.looks)
+
+    @property
+    def ended_worker(self) -> Process | None:
+        """A worker that was there at one look and not at a later one. Not one that made way for a newer version of the agent."""
+        workers = [_worker(look) for look in self.looks if (daemon := _daemon(look)) and self.daemon and daemon.pid == self.daemon.pid]
+        for after, worker in enumerate(workers[:-1], 1):
+            later = workers[after:]
+            ended = worker and (later[0] is None or later[0].pid != worker.pid)
+            if worker and ended and all(each is None or each.command == worker.command for each in later):
+                return worker
+        return None
 
     @cached_property
     def version(self) -> AgentVersion:
@@ -315,6 +330,27 @@ def read_conf(content: str) -> dict[str, str]:
             key, value = line.split("=")[:2]
             found[key.strip()] = value.split("#")[0].strip('" ').strip()
     return found
+
+
+def _processes(section: Section, uptime: str, ticks: int) -> list[Process]:
+    """Processes at an uptime in seconds."""
+    try:
+        up = float(uptime)
+    except ValueError:
+        raise unreadable("the uptime") from None
+    return [
+        Process(int(pid), state, up - int(start) / ticks, command.strip())
+        for pid, _, state, start, command in rows(text(section), 5)
+        if is_number(pid) and is_number(start)
+    ]
+
+
+def _daemon(processes: list[Process]) -> Process | None:
+    return next((process for process in processes if "-daemon" in process.command), None)
+
+
+def _worker(processes: list[Process]) -> Process | None:
+    return next((process for process in processes if "-run-exthandlers" in process.command), None)
 
 
 def _pairs(content: str) -> list[tuple[str, str]]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from backup_preflight.lang import mark
+
 
 @dataclass(frozen=True)
 class Distribution:
@@ -28,7 +30,7 @@ _DEBIAN = Distribution(
     "waagent",
     "walinuxagent.service",
     ("sudo apt-get -qq update", f"sudo apt-get install -y {_KEEP_CONF} waagent"),
-    "Debian's waagent conflicts with network-manager and removes it.",
+    mark("Debian's waagent conflicts with network-manager and removes it."),
 )
 _UBUNTU = Distribution(
     "debian", "walinuxagent", "walinuxagent.service", ("sudo apt-get -qq update", f"sudo apt-get install -y {_KEEP_CONF} walinuxagent")
@@ -37,10 +39,10 @@ _RHEL = Distribution("rhel", "WALinuxAgent", "waagent.service", ("sudo yum insta
 _SUSE = Distribution("suse", "python-azure-agent", "waagent.service", ("sudo zypper --non-interactive install python-azure-agent",))
 _AZURE_LINUX = Distribution("rhel", "WALinuxAgent", "waagent.service", ("sudo tdnf install -y WALinuxAgent",))
 _FLATCAR = Distribution(
-    "flatcar", "", "waagent.service", ("sudo update_engine_client -update",), "On Flatcar the agent is part of the image."
+    "flatcar", "", "waagent.service", ("sudo update_engine_client -update",), mark("On Flatcar the agent is part of the image.")
 )
 _UNKNOWN = Distribution(
-    "", "", "waagent.service", (), "This distribution is not in Microsoft's list: install the agent from its own repository."
+    "", "", "waagent.service", (), mark("This distribution is not in Microsoft's list: install the agent from its own repository.")
 )
 _BY_ID = {
     "debian": _DEBIAN,

@@ -22,6 +22,7 @@ from backup_preflight.facts.observation import (
     text,
     unreadable,
 )
+from backup_preflight.lang import mark
 from backup_preflight.recording import Recording, Status
 
 AZURE_ASSET_TAG = "7783-7084-3265-9085-8269-3286-77"
@@ -52,8 +53,8 @@ class System:
     def more_rights(self) -> str:
         """How to read this VM as root."""
         if self.sudo_refused:
-            return "sudo was refused: allow this user `sudo -n` for the collector (README, Privileges), or log in as root"
-        return "run with --sudo, or log in as root"
+            return mark("sudo was refused: allow this user `sudo -n` for the collector (README, Privileges), or log in as root")
+        return mark("run with --sudo, or log in as root")
 
     @property
     def booted(self) -> bool:

@@ -12,6 +12,7 @@ from backup_preflight.facts.linux.system import AZURE_ASSET_TAG
 from backup_preflight.facts.observation import NotObserved, unreadable
 from backup_preflight.facts.windows.blobs import FABRIC_OPTION, dhcp_options, from_hex
 from backup_preflight.facts.windows.document import Document, document, optional_document, raw
+from backup_preflight.lang import tr
 from backup_preflight.recording import Recording, Status
 
 _ADMINISTRATORS = "S-1-5-32-544"
@@ -56,12 +57,17 @@ class System:
     def more_rights(self) -> str:
         """How to read this VM as an administrator."""
         try:
-            who = f"{self.account} is {'' if self.is_admin else 'not '}an administrator there (elevated)"
+            known = (
+                tr("{account} is an administrator there (elevated)")
+                if self.is_admin
+                else tr("{account} is not an administrator there (elevated)")
+            )
         except NotObserved:
-            who = f"whether {self.account} is an administrator there is not known"
-        return (
-            f"{who}; use an account of the VM's local group Administrators. A local one other than the built-in one also needs "
-            "LocalAccountTokenFilterPolicy=1 there, which Enable-PSRemoting sets"
+            known = tr("whether {account} is an administrator there is not known")
+        return tr(
+            "{known}; use an account of the VM's local group Administrators. A local one other than the built-in one also needs "
+            "LocalAccountTokenFilterPolicy=1 there, which Enable-PSRemoting sets",
+            known=known.format(account=self.account),
         )
 
     @property

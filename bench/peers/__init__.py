@@ -1,0 +1,1 @@
+"""What people would take instead, and plain pytest."""
