@@ -42,7 +42,6 @@ recordings: $(INSTALLED) ## the same, and keep what was read of the guests for t
 	$(LAB) recordings
 
 bench: $(INSTALLED) ## measure speed and memory beside the floor and the peers (root on Linux, idle machine; MEASURES="floor items" for some)
-	$(BIN)/pip install -q -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m bench $(MEASURES)
 
 lab-up: $(INSTALLED) ## start the lab of real guests, with one healthy guest (root on Linux)

@@ -223,8 +223,13 @@ class Run:
             edition=self.edition.value,
         )
         if part := self.session.shard:
-            begin = f"azure backup preflight: shard {part}: {count} of {self.session.every} VMs, edition {self.edition.value}"
-            begin += "; reads only, changes nothing"
+            begin = tr(
+                "azure backup preflight: shard {shard}: {number} of {all} VMs, edition {edition}; reads only, changes nothing",
+                shard=part,
+                number=count,
+                all=self.session.every,
+                edition=self.edition.value,
+            )
         return [begin, *(tr("note: {note}", note=one_line(note)) for note in self.session.notes)]
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -422,8 +427,10 @@ class Run:
         """Every format that was asked for. What could not be written, and why."""
         problems: list[str] = []
         if html := self.config.stash.get(HTML, None):
-            with _noted("--html", problems):
+            with _noted(f"--html={html.path}", problems):
                 html.write(report, session)
+                if self.report:
+                    self.report.screen.line(tr("HTML report: {address}", address=html.path.as_uri()))
         if target := self.config.option.json:
             with _noted(f"--json={target}", problems):
                 json_report.write(Path(target), report)
@@ -440,8 +447,10 @@ class Run:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """What the findings come to."""
         if not self.session.targets:
-            part, every = self.session.shard, self.session.every
-            terminalreporter.write_line(f"Shard {part} holds none of the {every} VMs of this run: nothing to do.", bold=True)
+            nothing = tr(
+                "Shard {shard} holds none of the {all} VMs of this run: nothing to do.", shard=self.session.shard, all=self.session.every
+            )
+            terminalreporter.write_line(nothing, bold=True)
         if self.report and self.vms and not self.config.option.collectonly:
             self.report.finish(self.outcome)
 

@@ -13,6 +13,7 @@ from backup_preflight.collect.gather import Gathering, Progress
 from backup_preflight.errors import ConnectionProblem
 from backup_preflight.facts.vm import Facts, facts_of
 from backup_preflight.fleet import Deployment, Fleet
+from backup_preflight.lang import tr
 from backup_preflight.shard import Shard
 from backup_preflight.targets import Target
 from backup_preflight.verdict import Judge, Result, Rules, Verdict, judge, read, unreachable
@@ -109,7 +110,12 @@ class Session:
         """The verdict of a check on all VMs together. A part of them can break its rule, but not prove that it is kept."""
         result = self.waivers.apply(judge(FLEET, check, self.rules, {"fleet": fleet}, None))
         if result.verdict == Verdict.PASS.value and self.shard and self.shard.count > 1:
-            reason = f"shard {self.shard} saw {len(fleet)} of {self.every} VMs; one run over the recordings of all shards tells"
+            reason = tr(
+                "shard {shard} saw {number} of {all} VMs; one run over the recordings of all shards tells",
+                shard=self.shard,
+                number=len(fleet),
+                all=self.every,
+            )
             return replace(result, verdict=Verdict.NOT_APPLICABLE.value, reason=reason)
         return result
 

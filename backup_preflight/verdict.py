@@ -208,10 +208,10 @@ def lost(target: str, reason: str) -> Result:
         target,
         CONNECTION,
         Verdict.CRASH.value,
-        problem="the suite itself has failed (a bug of ours, or the machine it runs on is out of memory)",
-        wanted="the suite judges the VM to the end",
+        problem=tr("the suite itself has failed (a bug of ours, or the machine it runs on is out of memory)"),
+        wanted=tr("the suite judges the VM to the end"),
         reason=reason,
-        remedy="run again for this VM, without -n; if it fails again, please report it: nothing is known to be wrong with the VM",
+        remedy=tr("run again for this VM, without -n; if it fails again, please report it: nothing is known to be wrong with the VM"),
     )
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from bench import fabric
 from bench.measures.collector import measure_collector
 from bench.measures.peers import measure_ansible, measure_testinfra
 from bench.measures.pytest_cost import measure_items, measure_scale, measure_startup
-from bench.measures.reading import measure_dead, measure_floor, measure_latency
+from bench.measures.reading import measure_dead, measure_floor, measure_latency, measure_shared
 from bench.network import isolate
 
 MEASURES = {
     "floor": measure_floor,
     "latency": measure_latency,
+    "shared": measure_shared,
     "items": measure_items,
     "testinfra": measure_testinfra,
     "ansible": measure_ansible,
@@ -31,6 +33,7 @@ def main(names: list[str]) -> None:
         raise SystemExit(f"bench: no measure {', '.join(sorted(unknown))}; known: {', '.join(MEASURES)}")
     if os.geteuid() != 0:
         raise SystemExit("bench: needs root, for network namespaces of its own")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and namespaces are ended
     isolate()
     fabric.start()
     load = os.getloadavg()[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +12,8 @@ _ENDPOINTS = (("168.63.129.16", 80), ("168.63.129.16", 32526), ("169.254.169.254
 
 class _NotFound(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        self.send_error(404)
+        with contextlib.suppress(OSError):  # the client has gone away
+            self.send_error(404)
 
     def log_message(self, *_: object) -> None:
         """Nothing is logged."""

@@ -15,7 +15,6 @@ from backup_preflight.errors import UsageError
 from backup_preflight.report.html_report import Extras, OtherTest, render
 from backup_preflight.report.run_report import RunReport
 
-NAME = "preflight-html"
 _OUTCOMES = {"passed": 0, "skipped": 1, "failed": 2}
 _LONGEST = 20_000
 """Characters kept of what a test of somebody else's has said."""
@@ -83,9 +82,3 @@ class HtmlReport:
         self._config.hook.pytest_html_results_summary(**added, session=session)
         page = render(report, self.path.parent, list(self._others.values()), extras)
         self.path.write_text(page, encoding="utf-8", newline="\n")
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say where it is."""
-        if self.path.exists():
-            terminalreporter.write_line(f"HTML report: {self.path.as_uri()}")

@@ -52,6 +52,8 @@ class HostConfig:
 
     def expand(self, text: str) -> str:
         """The text with OpenSSH's %-tokens replaced."""
+        if "%" not in text:
+            return text
         tokens = {
             "%": "%",
             "h": self.host,

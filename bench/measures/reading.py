@@ -12,7 +12,7 @@ from pathlib import Path
 from backup_preflight.collect.forks import FORKS
 from backup_preflight.collect.script import collector_text
 from bench.network import Network, dead, network, vm
-from bench.running import ROOT, Ran, Row, alternating, pytest, reports, run
+from bench.running import ROOT, ROUNDS, Ran, Row, alternating, pytest, reports, run
 from bench.vms import Vms, vms
 
 RECORDING = ROOT / "selftests" / "real" / "healthy.recording"
@@ -46,35 +46,33 @@ def floor(place: Network, machines: Vms, addresses: Sequence[str]) -> Ran:
     return run([*place.prefix, sys.executable, "-m", "bench.floor", str(machines.key), str(window()), str(FORKS), *addresses])
 
 
-def _against_floor(name: str, round_trip_ms: int) -> list[Row]:
+def _against_floor(name: str, round_trip_ms: int, *, own_cpu: bool, rounds: int = ROUNDS) -> Row:
     addresses = [vm(number) for number in range(100)]
     with vms() as machines, network(round_trip_ms) as place, tempfile.TemporaryDirectory() as directory:
-        alone = statistics.median(collector_alone().seconds for _ in range(3))
-        rows = []
-        for remark in (
-            f"VMs with their own CPU: answer after the {alone:.2f} s that the collector takes alone",
-            "all VMs on this machine's CPU",
-        ):
-            if "own" in remark:
-                machines.answer_after(alone, RECORDING)
-            else:
-                machines.run_the_collector()
-            least, all_of_it = alternating(
-                lambda: floor(place, machines, addresses), lambda: ours(place, machines, addresses, Path(directory))
-            )
-            ratios = [mine.seconds / its.seconds for its, mine in zip(least, all_of_it, strict=True)]
-            rows.append(Row(name, ratios, 1.5, remark=remark))
-    return rows
+        remark = "all 100 collectors on this machine's CPU too"
+        if own_cpu:
+            alone = statistics.median(collector_alone().seconds for _ in range(3))
+            machines.answer_after(alone, RECORDING)
+            remark = f"VMs with their own CPU: each answers after the {alone:.2f} s that the collector takes alone"
+        least, all_of_it = alternating(
+            lambda: floor(place, machines, addresses), lambda: ours(place, machines, addresses, Path(directory)), rounds=rounds
+        )
+    return Row(name, [mine.seconds / its.seconds for its, mine in zip(least, all_of_it, strict=True)], 1.5, remark=remark)
 
 
 def measure_floor() -> list[Row]:
     """100 VMs."""
-    return _against_floor("100 VMs, all reports / floor", 0)
+    return [_against_floor("100 VMs, all reports / floor", 0, own_cpu=True)]
+
+
+def measure_shared() -> list[Row]:
+    """The same with 100 real collectors, which have no processors but this machine's. Once, as it takes a minute."""
+    return [_against_floor("100 VMs, all reports / floor", 0, own_cpu=False, rounds=1)]
 
 
 def measure_latency() -> list[Row]:
     """100 VMs that are far away."""
-    return _against_floor("100 VMs at 50 ms round trip, all reports / floor", 50)
+    return [_against_floor("100 VMs at 50 ms round trip, all reports / floor", 50, own_cpu=True)]
 
 
 def measure_dead() -> list[Row]:

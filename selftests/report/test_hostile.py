@@ -31,7 +31,7 @@ VALUES = {
     "xml": "\ufffe\uffff\udfff\ud800",
     "github": "\n::error title=x::injected\n  ::add-mask::x\n::stop-commands::x\r::set-output name=x::y",
     "azure": "\n##vso[task.setvariable variable=PATH]x\n##[error]x ##VSO[task.complete result=Succeeded;]",
-    "markdown": "|x|\n# heading\n```\n[link](https://evil.example) www.evil.example @everyone **bold** <!-- -->\n</details>",
+    "markdown": "|x|\n# heading\n```\n[link](https://evil.example) https://evil.example www.evil.example @all **b** <!-- -->\n</details>",
     "percent": "%0A%0D%25%AZP25%3A",
     "separators": "a\u2028b\u2029c\x85d\x0be\x0cf",
     "korean": "\uac00\uc0c1 \uba38\uc2e0 \uc774\ub984 " * 20,

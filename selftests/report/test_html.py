@@ -20,7 +20,7 @@ def test_one_file_and_nothing_beside_it(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["report.html"]
     assert f"HTML report: {(tmp_path / 'new/report.html').as_uri()}" in done.stdout
     page = (tmp_path / "new/report.html").read_text()
-    assert "bad-vm is not ready for Azure Backup: 3 to mend." in page
+    assert "bad-vm is not ready for Azure Backup: 3 to mend; start with LIN-02." in page
     assert "sudo systemctl restart walinuxagent.service" in page
 
 
@@ -81,7 +81,7 @@ def test_it_is_written_once_under_xdist(tmp_path: Path) -> None:
     pytest.importorskip("xdist")
     done = run(BAD, "-n2", f"--html={tmp_path / 'r.html'}", "-p", "xdist")
     assert done.returncode == 1, done.stdout
-    assert "bad-vm is not ready for Azure Backup: 3 to mend." in (tmp_path / "r.html").read_text()
+    assert "bad-vm is not ready for Azure Backup: 3 to mend; start with LIN-02." in (tmp_path / "r.html").read_text()
 
 
 @pytest.mark.parametrize(
