@@ -27,6 +27,7 @@ _MAY_BE_OFF = mark(
 CONNECTION = "CONNECTION"
 """Stands for the check in the result of reading a VM."""
 
+_UNREAD = {Problem.NOT_RECORDED: mark("was read, but its recording could not be written")}
 READABLE = mark("the suite can log in and run its collector")
 
 
@@ -189,8 +190,10 @@ def unreachable(target: str, problem: ConnectionProblem) -> Result:
     return Result(
         target,
         CONNECTION,
-        Verdict.UNREACHABLE.value,
-        problem=tr("could not be read: {why}", why=tr(problem.problem.value)),
+        (Verdict.CRASH if problem.problem is Problem.BUG else Verdict.UNREACHABLE).value,
+        problem=tr(_UNREAD[problem.problem])
+        if problem.problem in _UNREAD
+        else tr("could not be read: {why}", why=tr(problem.problem.value)),
         wanted=tr(READABLE),
         found=problem.detail,
         fix=tr(problem.remedy),

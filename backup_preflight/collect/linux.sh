@@ -25,6 +25,14 @@ most=65536
 cpu_window=0.25
 nl='
 '
+# Nothing of the account's own environment may change what is seen: not its PATH, not its language, not IFS (busybox takes that).
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin PYTHONDONTWRITEBYTECODE=1
+unset IFS
+# bash, also as sh, takes functions from its environment: what a user calls "grep" must not be ours.
+# shellcheck disable=SC3044,SC2046 # only bash gets there, and names are words
+if [ "${BASH_VERSION:-}" ]; then unset -f compgen && unset -f $(compgen -A function); fi
+# zsh, also as sh, takes "end" for a word of its own.
+if [ "${ZSH_VERSION:-}" ]; then disable -r end; fi
 tab=$(printf '\t')
 crlf=$(printf '\r\n.') crlf=${crlf%.}
 
@@ -545,7 +553,7 @@ look_at_processes() { # $list: "PID command line" of all; $agents: of the agent'
   agents=$(printf '%s\n' "$list" | grep -E "^[0-9]+ $agent_command" | while read -r pid line; do
     stat=$(cat "/proc/$pid/stat" 2>/dev/null) || continue # it ended meanwhile
     # shellcheck disable=SC2086 # what follows the name: 1 state, 2 parent, 20 start
-    set -- ${stat##*) }
+    set -- ${stat##*") "}
     printf '%s\t%s\t%s\t%s\t%s\n' "$pid" "$2" "$1" "${20}" "$line"
   done | redact)
 }
@@ -722,7 +730,7 @@ lib_dir_space() { # not by df, which looks into every mount point and so hangs w
 block_devices() {
   listable block_devices "" /sys/block || return 0
   begin block_devices
-  links=$(readlink -f /sys/block/*)
+  links=$(readlink -f /sys/block/* 2>/dev/null || for each in /sys/block/*; do readlink -f "$each"; done) # busybox takes one
   for each in /sys/block/*; do
     link=${links%%"$nl"*} links=${links#*"$nl"}
     read -r size 2>/dev/null <"$each/size" || continue
@@ -1166,7 +1174,6 @@ main() {
   printf '\n%s done %s\n' "$nonce" $(($(printf '%s' "$tally" | tr -cd s | wc -c)))
 }
 
-export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin PYTHONDONTWRITEBYTECODE=1
 umask 077
 digest=$(own_digest)
 cd / || exit
