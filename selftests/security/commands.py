@@ -10,6 +10,7 @@ import tree_sitter_bash
 _BUILT_IN = {
     *("break", "cd", "command", "continue", "echo", "exec", "exit", "export", "false", "kill", "printf", "read", "return", "set"),
     *("shift", "test", "trap", "umask", "unset", "wait"),
+    *("compgen", "disable"),  # of bash, of zsh
 }
 _KEYWORDS = {"do", "done", "else", "fi", "if", "then", "while"}
 _WRAPPERS = {"run": 1, "run_all": 1, "limit": 1, "limit_all": 1, "captured": 0, "yes_no": 0, "file": 3, "has": 0}
