@@ -17,7 +17,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from backup_preflight.causes import Cause, Edition, Page
+from backup_preflight.causes import BackupError, Cause, Edition, Page
 from backup_preflight.errors import UsageError
 from backup_preflight.facts.disks import GIB
 
@@ -216,3 +216,11 @@ def find_check(name: str) -> Check:
     near = difflib.get_close_matches(name.strip().upper(), checks, n=3, cutoff=0.5)
     hint = f"; nearest: {', '.join(near)}" if near else ""
     raise UsageError(f'--explain "{name}" is no check{hint} (all: --explain)')
+
+
+def documented_order(error: BackupError, edition: Edition) -> dict[str, int]:
+    """Check id → its place in the documented order of the error's causes; only the checks of those causes."""
+    checks = [catalogue()[id_] for id_ in error.checks]
+    for cause in error.causes(edition):
+        checks += [check for check in catalogue().values() if cause in check.causes]
+    return {check.id: place for place, check in reversed(list(enumerate(checks)))}

@@ -26,7 +26,7 @@ from backup_preflight.verdict import Result, lost
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
-    from backup_preflight.plugin import Run
+    from backup_preflight.session import Session
 
 CONNECTION = "preflight::connection["
 """Begins the node id of the first item of each VM."""
@@ -184,13 +184,13 @@ def _vms(nodeids: list[str]) -> list[str]:
 class Controller:
     """The hooks of a run that has workers."""
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
+    def __init__(self, session: Session) -> None:
+        self.session = session
         self.awaited: set[str] = set()
-        self._forks = run.session.forks
+        self._forks = session.forks
         self._shares: list[Share] | None = None
         self._given: dict[str, Share] = {}
-        self._open = dict.fromkeys(run.session.targets)
+        self._open = dict.fromkeys(session.targets)
         self._crashed: str | None = None
         self._items = 0
         self._fleet_checks: dict[str, Check] = {}
@@ -200,7 +200,7 @@ class Controller:
     def pytest_configure_node(self, node: WorkerController) -> None:
         """Give a worker its share; to one that takes the place of a dead worker, what that one has left."""
         if self._shares is None:
-            targets, count = list(self.run.session.targets.values()), int(node.workerinput["workercount"])
+            targets, count = list(self.session.targets.values()), int(node.workerinput["workercount"])
             self._shares = [Share(targets[number::count], -(-self._forks // count)) for number in range(count)]
         share = self._shares.pop(0) if self._shares else Share([], self._forks)
         self._given[node.gateway.id] = share
@@ -271,10 +271,10 @@ class Controller:
         for id_ in self._open:
             result = lost(id_, "its worker process ended before it came to this VM")
             self._tell(Told.from_parent(session, name=f"connection[{id_}]", nodeid=f"{CONNECTION}{id_}]", result=result))
-        order = {id_: place for place, id_ in enumerate(self.run.session.targets)}
+        order = {id_: place for place, id_ in enumerate(self.session.targets)}
         fleet = Fleet(dict(sorted(self._deployments.items(), key=lambda each: order[each[0]])))
         for nodeid, check in self._fleet_checks.items():
-            result = self.run.session.fleet_result(check, fleet)
+            result = self.session.fleet_result(check, fleet)
             self._tell(Told.from_parent(session, name=check.function.__name__, nodeid=nodeid, result=result, check=check))
         return outcome
 

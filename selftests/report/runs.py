@@ -34,7 +34,7 @@ def example(name: str) -> Vm:
     facts = facts_of(replace(load(ROOT / f"examples/{name}.recording"), target=name))
     judge = Judge(name, facts, Rules(Edition.CURRENT), {})
     vm = Vm(name)
-    vm.add(read(name, facts.description, "linux"))
+    vm.add(read(name, facts.description, "linux", "linux 0, sha256 of no version"))
     for id_ in file_order():
         if not catalogue()[id_].of_fleet:
             vm.add(judge.result(catalogue()[id_]))

@@ -26,7 +26,7 @@ def judged(path: Path) -> tuple[Result, ...]:
     """Every result of one recording, that of reading it first."""
     facts = LinuxFacts(load(path))
     judge = Judge("", facts, Rules(Edition.CURRENT), {})
-    first = read("", facts.description, "linux")
+    first = read("", facts.description, "linux", "")
     return (first, *(judge.result(check) for check in catalogue().values() if not check.of_fleet))
 
 
