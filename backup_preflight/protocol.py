@@ -53,7 +53,7 @@ def target_of(item: pytest.Item) -> str | None:
 
 
 def report_outcome(item: pytest.Item, outcome: Outcome, started: float) -> None:
-    """Tell pytest: one report of the call, and the one of the teardown that ends an item for reports such as JUnit's.
+    """Tell pytest, in one report: there is nothing to set up or to tear down, and pytest keeps every report in memory.
 
     ``started``: seconds since 1970.
     """
@@ -68,13 +68,10 @@ def report_outcome(item: pytest.Item, outcome: Outcome, started: float) -> None:
     if result:
         # Plain data for other processes only: most reports stay in this one.
         call.preflight = result.as_data() if hasattr(item.config, "workerinput") else result  # type: ignore[attr-defined]
-    hook.pytest_runtest_logreport(report=call)
-    end = pytest.TestReport(nodeid, location, {}, "passed", None, "teardown", start=now, stop=now)
-    end.preflight_check = True  # type: ignore[attr-defined]
     if outcome.done:
-        end.preflight_done = outcome.done  # type: ignore[attr-defined]
-        end.preflight_deployment = outcome.deployment and asdict(outcome.deployment)  # type: ignore[attr-defined]
-    hook.pytest_runtest_logreport(report=end)
+        call.preflight_done = outcome.done  # type: ignore[attr-defined]
+        call.preflight_deployment = outcome.deployment and asdict(outcome.deployment)  # type: ignore[attr-defined]
+    hook.pytest_runtest_logreport(report=call)
     hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
 
 
