@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 _SUFFIX = ".partial"
@@ -13,19 +14,20 @@ _STALE_SECONDS = 3600.0
 """A file takes milliseconds to write: one that is older was left behind by a process that has died."""
 
 
-def write_atomically(path: Path, data: bytes, *, private: bool = False) -> Path:
-    """Put ``data`` there as a whole, in place of what was there. ``private``: only this user may read it. Raises OSError.
+def write_atomically(path: Path, pieces: Iterable[bytes], *, private: bool = False) -> Path:
+    """Put the pieces there as a whole, in place of what was there. ``private``: only this user may read it. Raises OSError.
 
     What is no regular file, such as /dev/stdout, is written to as it is. A symbolic link is replaced, not followed.
     """
     if path.exists() and not path.is_file():
-        path.write_bytes(data)
+        with path.open("wb") as file:
+            file.writelines(pieces)
         return path
     temporary = path.with_name(f".{secrets.token_hex(8)}{_SUFFIX}")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())  # else a crash of the machine could leave the new name with nothing behind it
         return temporary.replace(path)

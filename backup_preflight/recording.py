@@ -184,7 +184,7 @@ def file_name(name: str) -> str:
 
 
 def _write(directory: Path, name: str, meta: Mapping[str, Any], raw: bytes) -> Path:
-    return write_atomically(directory / file_name(name), _META + json.dumps(meta).encode() + b"\n" + raw, private=True)
+    return write_atomically(directory / file_name(name), (_META + json.dumps(meta).encode() + b"\n", raw), private=True)
 
 
 def _utf_8(data: bytes) -> bytes:

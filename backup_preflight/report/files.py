@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from backup_preflight.files import write_atomically
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write the text as UTF-8 to a file beside it first, so that nobody ever reads half a report. Raises OSError.
+def write_whole(path: Path, pieces: Iterable[str]) -> None:
+    """Write the pieces as UTF-8 to a file beside it first, so that nobody ever reads half a report. Raises OSError.
 
     What is no file (a pipe, /dev/stdout) is written to directly. A lone surrogate, which a VM's bytes may have become, is
     written as an escape.
@@ -16,5 +17,4 @@ def write_whole(path: Path, text: str) -> None:
     if not path.exists() or path.is_file():
         path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = text.encode("utf-8", "backslashreplace")
-    write_atomically(path, data)
+    write_atomically(path, (piece.encode("utf-8", "backslashreplace") for piece in pieces))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from backup_preflight.errors import UsageError
+from backup_preflight.report.files import write_whole
 from backup_preflight.report.html_report import Extras, OtherTest, render
 from backup_preflight.report.run_report import RunReport
 
@@ -81,4 +82,4 @@ class HtmlReport:
         added: dict[str, Any] = {"prefix": extras.prefix, "summary": extras.summary, "postfix": extras.postfix}
         self._config.hook.pytest_html_results_summary(**added, session=session)
         page = render(report, self.path.parent, list(self._others.values()), extras)
-        self.path.write_text(page, encoding="utf-8", newline="\n")
+        write_whole(self.path, [page])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from backup_preflight.lang import language
@@ -27,7 +28,8 @@ def write(path: Path, report: RunReport) -> None:
         "sentence": report.sentence,
         "waivers": report.waiver_notes(),
     }
-    write_whole(path, _object(head, "vms", [_vm(vm, report) for vm in report.vms]) + "\n")
+    vms = (_vm(vm, report) for vm in report.vms)
+    write_whole(path, itertools.chain(_object(head, "vms", vms), "\n"))
 
 
 def _vm(vm: Vm, report: RunReport) -> str:
@@ -39,7 +41,7 @@ def _vm(vm: Vm, report: RunReport) -> str:
         "counts": vm.counts,
         "logs": _logs(report.logs.get(vm.id)),
     }
-    return _object(head, "results", [_json(_plain(result, report)) for result in vm.results])
+    return "".join(_object(head, "results", (_json(_plain(result, report)) for result in vm.results)))
 
 
 def _logs(logs: Logs | None) -> dict[str, object] | None:
@@ -56,9 +58,12 @@ def _plain(result: Result, report: RunReport) -> dict[str, object]:
     return plain
 
 
-def _object(head: Mapping[str, object], name: str, items: list[str]) -> str:
+def _object(head: Mapping[str, object], name: str, items: Iterator[str]) -> Iterator[str]:
     """An object whose last member is a list, each item of it on a line of its own: json's own indenting is many times slower."""
-    return f"{_json(head)[:-1]}, {_json(name)}: [\n" + ",\n".join(items) + "\n]}"
+    yield f"{_json(head)[:-1]}, {_json(name)}: [\n"
+    for place, item in enumerate(items):
+        yield f",\n{item}" if place else item
+    yield "\n]}"
 
 
 def _json(value: object) -> str:

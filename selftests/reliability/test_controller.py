@@ -96,12 +96,12 @@ def test_leftovers_go_when_they_are_old(tmp_path: Path) -> None:
 def test_a_file_is_replaced_and_a_device_is_not(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_text("old")
-    files.write_atomically(path, b"new")
+    files.write_atomically(path, [b"n", b"ew"])
     assert path.read_text() == "new"
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-    files.write_atomically(fifo, b"through")
+    files.write_atomically(fifo, [b"through"])
     assert os.read(reader, 100) == b"through"
     os.close(reader)
     assert fifo.is_fifo()
@@ -113,7 +113,7 @@ def test_a_link_is_replaced_not_followed(tmp_path: Path) -> None:
     outside.write_text("precious")
     link = tmp_path / "vm.recording"
     link.symlink_to(outside)
-    files.write_atomically(link, b"new", private=True)
+    files.write_atomically(link, [b"new"], private=True)
     assert outside.read_text() == "precious"
     assert link.read_bytes() == b"new"
     assert link.stat().st_mode & 0o777 == 0o600
