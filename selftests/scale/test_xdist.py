@@ -90,11 +90,16 @@ def test_each_vm_is_read_once(engine: str, sshd: Sshd, tmp_path: Path) -> None:
     assert again.json["vms"] == outcome.json["vms"]
 
 
-def test_a_list_on_standard_input_is_read_once(tmp_path: Path) -> None:
+def test_a_list_out_of_a_pipe_is_read_once(tmp_path: Path) -> None:
+    """As with ``--hosts=@<(az vm list …)``: nobody can read it a second time."""
     fleet(tmp_path / "fleet", 3)
     entries = "".join(f"recorded://{path}\n" for path in (tmp_path / "fleet").iterdir())
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--hosts=@/dev/stdin", "-n", "4"]
-    done = subprocess.run(command, cwd=ROOT, input=entries, capture_output=True, text=True, check=False, timeout=120)
+    source, sink = os.pipe()
+    os.write(sink, entries.encode())
+    os.close(sink)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--hosts=@/dev/fd/{source}", "-n", "4"]
+    done = subprocess.run(command, cwd=ROOT, pass_fds=[source], capture_output=True, text=True, check=False, timeout=120)
+    os.close(source)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "All 3 VMs ready" in done.stdout
 
@@ -135,9 +140,10 @@ def test_it_stops_at_failures(limit: list[str], tmp_path: Path) -> None:
 
 
 CRASH = """
-import os
-def pytest_runtest_call(item):
-    if item.nodeid in os.environ["CRASH"].split():
+import os, pytest
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report):
+    if "PYTEST_XDIST_WORKER" in os.environ and report.nodeid in os.environ["CRASH"].split():
         os._exit(1)
 """
 
