@@ -55,7 +55,12 @@ def files(host: Host) -> dict[str, str]:
 
 
 def _counts(path: str, state: str) -> bool:
-    return not any(re.fullmatch(pattern, path) for pattern in LOGIN) and path != "/run" and not (state[0] == "s" and "notify" in path)
+    """Not the lab's own file system below /run, nor the directories whose only change is that of a login's file in them."""
+    return (
+        not any(re.fullmatch(pattern, path) for pattern in LOGIN)
+        and path not in {"/run", "/run/host-proc"}
+        and not (state[0] == "s" and "notify" in path)
+    )
 
 
 def processes(host: Host) -> set[str]:
