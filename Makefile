@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 SCRIPTS := backup_preflight/collect/linux.sh .ci/run $(shell git ls-files -co --exclude-standard 'lab/**.sh') lab/fabric/handler/main/safefreeze
 LAB := $(BIN)/python -m lab
 
-.PHONY: help run test lint docs clean bench prove recordings lab-up lab-shell lab-down
+.PHONY: help run test fuzz pythons load lint docs clean bench prove recordings lab-up lab-shell lab-down
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /make \1	/' | expand -t 17
@@ -21,6 +21,12 @@ run: $(INSTALLED) ## judge the recordings in examples/ (no VM needed); some of t
 test: $(INSTALLED) ## the suite's own tests; what this machine lacks for some of them is said in the skips
 	$(BIN)/pytest selftests -rs
 
+fuzz: $(INSTALLED) ## damaged input for every parser, for SECONDS=60; what breaks one is kept in selftests/fuzz/corpus
+	$(BIN)/python -m selftests.fuzz $(or $(SECONDS),60)
+
+pythons: $(INSTALLED) ## the examples, and the selftests of facts and checks, on every Python from 3.10 to 3.14 that is here
+	$(BIN)/python -m selftests.pythons
+
 lint: $(INSTALLED) ## format, style, types, shell, PowerShell
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -34,6 +40,9 @@ docs: $(INSTALLED) ## make docs/catalogue.md anew, of the checks' own records, a
 
 prove: $(INSTALLED) ## break real guests in every way and see that the suite names it and mends it (root on Linux; writes docs/proof.md)
 	$(LAB) prove $(FAULTS)
+
+load: $(INSTALLED) ## read 500 VMs of which a third are sick, ten times (root on Linux; half an hour; writes docs/reliability.md)
+	$(BIN)/python -m selftests.reliability load
 
 recordings: $(INSTALLED) ## the same, and keep what was read of the guests for the selftests
 	$(LAB) recordings

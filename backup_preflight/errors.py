@@ -7,7 +7,9 @@ PreflightError
 
 from __future__ import annotations
 
+import traceback
 from enum import Enum
+from pathlib import Path
 
 
 class PreflightError(Exception):
@@ -29,6 +31,14 @@ class Problem(Enum):
     CERTIFICATE = "certificate"
     AUTHENTICATION = "authentication"
     DROPPED = "connection lost"
+    NOT_SSH = "not an SSH server"
+    KEY_EXCHANGE = "no common SSH algorithm"
+    ACCOUNT = "account not usable"
+    ENDED = "collector ended early"
+    OUTPUT = "too much output"
+    DAMAGED = "output cannot be read"
+    NOT_RECORDED = "recording not written"
+    BUG = "the suite itself has failed"
     NOT_LINUX = "not a Linux shell"
     NOT_WINDOWS = "not a Windows PowerShell"
     TRANSPORT = "transport"
@@ -45,3 +55,10 @@ class ConnectionProblem(PreflightError):
         self.problem = problem
         self.detail = detail
         self.remedy = remedy
+
+
+def bug(error: Exception) -> ConnectionProblem:
+    """What nobody has foreseen: our mistake, and its place. The text is left out: it may come from a VM, or hold a secret."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    detail = f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
+    return ConnectionProblem(Problem.BUG, detail, "please report it; nothing is known to be wrong with the VM")

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backup_preflight.errors import ConnectionProblem
+from backup_preflight.errors import ConnectionProblem, bug
 from backup_preflight.facts.windows.document import joined
 from backup_preflight.recording import Recording, Section, Status
 from backup_preflight.redact import redact
@@ -58,6 +58,8 @@ class LogCollection:
             found = replace(target, logs=True).read()
         except ConnectionProblem as problem:
             return Logs(directory, problems=(str(problem),))
+        except Exception as error:  # noqa: BLE001  (the logs of other VMs are still worth having)
+            return Logs(directory, problems=(str(bug(error)),))
         try:
             return _write(found, directory)
         except OSError as error:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import getpass
-import os
 import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -34,11 +32,12 @@ from backup_preflight.report.run_report import RunReport
 from backup_preflight.report.summary import Vm, exit_code, file_order
 from backup_preflight.report.terminal import TerminalReport
 from backup_preflight.session import FLEET, SESSION, Session
-from backup_preflight.targets import PASSWORD_VARIABLE, Options, expand, register_backends
+from backup_preflight.targets import PASSWORD_VARIABLE, Options, expand, password, register_backends
 from backup_preflight.targets.secret import Secret
 from backup_preflight.verdict import Result, Rules, Verdict
 from backup_preflight.waivers import Waivers, load_waivers
 
+PASSWORD = pytest.StashKey[Secret | None]()
 HTML = pytest.StashKey[HtmlReport]()
 _CATEGORIES = {
     Verdict.ADVICE.value: ("advice", "a", ("ADVICE", {"yellow": True})),
@@ -80,7 +79,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    """``--explain`` and ``--list-errors`` need no VM."""
+    """``--explain`` and ``--list-errors`` need no VM. Before any plugin starts a program, the environment loses its password."""
+    if _ours(config):
+        config.stash[PASSWORD] = password.take()
     lang.use(config.option.lang)
     try:
         if config.option.explain is not None:
@@ -142,6 +143,7 @@ def _session(config: pytest.Config) -> Session:
     record = _directory("--record", Path(option.record)) if option.record else None
     waivers = load_waivers(Path(option.waivers)) if option.waivers else Waivers()
     register_backends()
+    password.forbid_core_files()
     if share := xdist.share_of(config):
         return Session(share.targets, [], rules, share.forks, record, waivers)
     number, remarks = forks(option.forks)
@@ -158,7 +160,7 @@ def _session(config: pytest.Config) -> Session:
             force_ansible=option.force_ansible,
             accept_new_host_keys=option.accept_new_host_keys,
             storage_endpoints=tuple(option.storage_endpoint),
-            password=_password(ask=option.ask_pass),
+            password=_password(config),
         )
     )
     if option.collect_logs:
@@ -168,16 +170,9 @@ def _session(config: pytest.Config) -> Session:
     return Session(targets, [*notes, *remarks], rules, number, record, waivers, part)
 
 
-def _password(*, ask: bool) -> Secret | None:
-    """For the ``winrm://`` entries without one: typed in, else of the environment. Raises UsageError."""
-    if not ask:
-        found = os.environ.get(PASSWORD_VARIABLE)
-        return Secret(found) if found else None
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
-    except OSError:
-        raise UsageError(f"--ask-pass: there is no terminal to ask at; set the environment variable {PASSWORD_VARIABLE}") from None
-    return Secret(getpass.getpass("Password of the winrm:// entries: "))
+def _password(config: pytest.Config) -> Secret | None:
+    """For the ``winrm://`` entries without one: typed in, else what the environment held. Raises UsageError."""
+    return password.ask() if config.option.ask_pass else config.stash.get(PASSWORD, None)
 
 
 def _directory(name: str, path: Path) -> Path:

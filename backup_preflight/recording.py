@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -15,11 +13,15 @@ from types import MappingProxyType
 from typing import Any
 
 from backup_preflight.errors import ConnectionProblem, Problem, UsageError
+from backup_preflight.files import write_atomically
 
 FORMAT = 1
 SUFFIX = ".recording"
 MAX_BYTES = 8 * 1024 * 1024
 """Largest recording that is read; the collector bounds each section, a whole one is near 100 KiB."""
+MAX_SECTION = 1024 * 1024
+"""Largest section that is looked at: the collector gives at most 64 KiB (of a log 512 KiB), which JSON on Windows can make longer."""
+_LONGEST_DETAIL = 1000
 
 _LAST_SECOND = 253402300799  # of the year 9999
 _META = b"#azure-backup-preflight "
@@ -43,6 +45,10 @@ class Status(Enum):
 
 class NotARecording(UsageError):
     """The bytes are no complete recording of a version this suite reads. The message says in which way."""
+
+
+class Truncated(NotARecording):
+    """It begins well, and its end is missing."""
 
 
 class NotRead(ConnectionProblem):
@@ -74,6 +80,7 @@ NOT_COLLECTED = Section(Status.NOT_COLLECTED, detail="the recording is of an old
 class Recording:
     """Everything that is known of one VM.
 
+    ``collector`` is the SHA-256 digest of the collector that the suite sent; empty when a person ran one.
     ``started`` and ``finished`` are the suite's clock (seconds since 1970) around the run; None when a person ran the collector.
     """
 
@@ -84,6 +91,7 @@ class Recording:
     started: float | None = None
     finished: float | None = None
     stderr: str = ""
+    collector: str = ""
 
     def section(self, name: str, subject: str = "") -> Section:
         """The section, or a stand-in with status ``not collected``."""
@@ -101,7 +109,7 @@ def parse(data: bytes, nonce: str | None = None) -> Recording:
     Raises NotARecording. Noise before the header is skipped; after a restart of the collector (sudo refused, then without)
     the last header counts.
     """
-    meta, data = _split_meta(data)
+    meta, data = _split_meta(data) if nonce is None else ({}, data)  # a VM has no say in who it is, or when it was read
     header = _find_header(data, nonce)
     version = int(header[2])
     if version > FORMAT:
@@ -115,9 +123,7 @@ def parse(data: bytes, nonce: str | None = None) -> Recording:
             current = (begin[1].decode(), (begin[2] or b"").decode("utf-8", "replace"))
             body_start = line_end
         elif (end := _END.fullmatch(line)) and current and current[0] == end[1].decode():
-            body = data[body_start : max(body_start, line_start - 1)]
-            detail = (end[3] or b"").decode("utf-8", "replace")
-            sections[current] = Section(Status(end[2].decode()), body, detail)
+            sections[current] = _section(data[body_start : max(body_start, line_start - 1)], end)
             current = None
         elif done := _DONE.fullmatch(line):
             if int(done[1]) != len(sections):
@@ -128,7 +134,13 @@ def parse(data: bytes, nonce: str | None = None) -> Recording:
                 raw=data[header.start() : line_end],
                 **meta,
             )
-    raise NotARecording("is truncated: its last line is missing, so a failure could be missing too")
+    raise Truncated("is truncated: its last line is missing, so a failure could be missing too")
+
+
+def _section(body: bytes, end: re.Match[bytes]) -> Section:
+    if len(body) > MAX_SECTION:
+        return Section(Status.ERROR, detail=f"it has {len(body):,} bytes, more than the collector gives")
+    return Section(Status(end[2].decode()), body, (end[3] or b"").decode("utf-8", "replace")[:_LONGEST_DETAIL])
 
 
 def load(path: Path) -> Recording:
@@ -148,12 +160,13 @@ def load(path: Path) -> Recording:
 
 
 def save(recording: Recording, directory: Path, name: str) -> Path:
-    """Write ``<name>.recording`` atomically. Raises OSError."""
+    """Write ``<name>.recording`` atomically, readable by this user only. Raises OSError."""
     meta = {
         "target": recording.target,
         "started": recording.started,
         "finished": recording.finished,
         "stderr": recording.stderr,
+        "collector": recording.collector,
     }
     return _write(directory, name, meta, recording.raw)
 
@@ -165,20 +178,13 @@ def save_problem(problem: ConnectionProblem, directory: Path, name: str) -> Path
 
 
 def file_name(name: str) -> str:
-    """The file of a target. Characters that are unsafe there become ``_``, and a part of a hash keeps such names apart."""
-    safe = re.sub(r"[^A-Za-z0-9._@-]", "_", name).lstrip(".")
-    return (safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}") + SUFFIX
+    """The file of a target: in its folder, not hidden. What is unsafe there becomes ``_``, and a part of a hash keeps such names apart."""
+    safe = re.sub(r"[^A-Za-z0-9._@-]", "_", name).lstrip(".")[:100]
+    return (safe if safe and safe == name else f"{safe or 'vm'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}") + SUFFIX
 
 
 def _write(directory: Path, name: str, meta: Mapping[str, Any], raw: bytes) -> Path:
-    handle, temporary = tempfile.mkstemp(dir=directory, prefix=".", suffix=SUFFIX)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(_META + json.dumps(meta).encode() + b"\n" + raw)
-        return Path(temporary).replace(directory / file_name(name))
-    except BaseException:
-        Path(temporary).unlink()
-        raise
+    return write_atomically(directory / file_name(name), _META + json.dumps(meta).encode() + b"\n" + raw, private=True)
 
 
 def _utf_8(data: bytes) -> bytes:
@@ -213,7 +219,7 @@ def _first_line(data: bytes) -> tuple[dict[str, Any], bytes]:
 
 def _split_meta(data: bytes) -> tuple[dict[str, Any], bytes]:
     raw, rest = _first_line(data)
-    meta: dict[str, Any] = {key: _plain(raw[key]) for key in ("target", "stderr") if raw.get(key)}
+    meta: dict[str, Any] = {key: _plain(raw[key]) for key in ("target", "stderr", "collector") if raw.get(key)}
     for key in ("started", "finished"):
         value = raw.get(key)
         if isinstance(value, (int, float)) and not isinstance(value, bool):

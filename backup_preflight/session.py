@@ -86,7 +86,9 @@ class Session:
         outcome = self._gathering.outcome(id_)
         if isinstance(outcome, ConnectionProblem):
             return unreachable(id_, outcome)
-        return read(id_, self.facts(id_).description, outcome.system)
+        facts = self.facts(id_)
+        note = ", by another version of the collector" if facts.collector.is_another else ""
+        return read(id_, facts.description + note, outcome.system, str(facts.collector))
 
     def facts(self, id_: str) -> Facts:
         """What is known of a VM that could be read."""

@@ -27,6 +27,7 @@ _MAY_BE_OFF = mark(
 CONNECTION = "CONNECTION"
 """Stands for the check in the result of reading a VM."""
 
+_UNREAD = {Problem.NOT_RECORDED: mark("was read, but its recording could not be written")}
 READABLE = mark("the suite can log in and run its collector")
 
 
@@ -43,13 +44,16 @@ class Verdict(Enum):
     CRASH = "crash"
 
 
+_NO_FINDING = frozenset({Verdict.PASS.value, Verdict.NOT_APPLICABLE.value})
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """One check on one VM, in plain words: every report renders this and knows nothing else.
 
     ``problem`` is what is wrong, without the VM; ``reason`` says why there is no verdict, ``remedy`` what would bring one;
     ``blocked_by`` is the check that explains it; ``waived`` says why a finding is accepted, and until when; ``system`` is that
-    of the VM, in the result of reading it.
+    of the VM, in the result of reading it, and ``collector`` what read it.
     """
 
     target: str
@@ -70,6 +74,7 @@ class Result:
     link: str = ""
     page_date: str = ""
     system: str = ""
+    collector: str = ""
 
     @property
     def headline(self) -> str:
@@ -81,7 +86,7 @@ class Result:
     @property
     def is_finding(self) -> bool:
         """Whether somebody should read it."""
-        return self.verdict not in {Verdict.PASS.value, Verdict.NOT_APPLICABLE.value}
+        return self.verdict not in _NO_FINDING
 
     def as_data(self) -> dict[str, Any]:
         """Plain data, for JSON and between processes."""
@@ -185,8 +190,10 @@ def unreachable(target: str, problem: ConnectionProblem) -> Result:
     return Result(
         target,
         CONNECTION,
-        Verdict.UNREACHABLE.value,
-        problem=tr("could not be read: {why}", why=tr(problem.problem.value)),
+        (Verdict.CRASH if problem.problem is Problem.BUG else Verdict.UNREACHABLE).value,
+        problem=tr(_UNREAD[problem.problem])
+        if problem.problem in _UNREAD
+        else tr("could not be read: {why}", why=tr(problem.problem.value)),
         wanted=tr(READABLE),
         found=problem.detail,
         fix=tr(problem.remedy),
@@ -194,9 +201,9 @@ def unreachable(target: str, problem: ConnectionProblem) -> Result:
     )
 
 
-def read(target: str, description: str, system: str) -> Result:
+def read(target: str, description: str, system: str, collector: str) -> Result:
     """The result of reading a VM that could be read."""
-    return Result(target, CONNECTION, Verdict.PASS.value, found=description, wanted=tr(READABLE), system=system)
+    return Result(target, CONNECTION, Verdict.PASS.value, found=description, wanted=tr(READABLE), system=system, collector=collector)
 
 
 def lost(target: str, reason: str) -> Result:

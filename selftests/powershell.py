@@ -16,7 +16,17 @@ from lab.winrm.powershell.tree import parse, text, walk
 
 LINE = 140
 COMMANDS = {
-    *("foreach-object", "get-acl", "get-childitem", "get-ciminstance", "get-content", "get-date", "get-item", "get-itemproperty"),
+    *(
+        "foreach-object",
+        "get-acl",
+        "get-childitem",
+        "get-ciminstance",
+        "get-content",
+        "get-date",
+        "get-filehash",
+        "get-item",
+        "get-itemproperty",
+    ),
     *("get-process", "get-random", "get-uiculture", "get-winevent", "invoke-cimmethod", "new-object", "select-object", "set-strictmode"),
     *("sort-object", "start-sleep", "test-path", "where-object"),
 }
@@ -24,6 +34,17 @@ COMMANDS = {
 
 PROGRAMS = frozenset({"whoami.exe", "sc.exe", "vssadmin.exe"})
 """All programs that may be started, by Start-Tool."""
+
+METHODS = {
+    *("AddDays", "AddSeconds", "AuthenticateAsClient", "BeginConnect", "Close", "EndConnect", "GetBytes", "GetEncoding"),
+    *("GetHostAddressesAsync", "GetStream", "GetString", "Read", "ReadToEndAsync", "Substring", "ToCharArray", "ToLower"),
+    *("ToUniversalTime", "TrimEnd", "Wait", "WaitForExit", "WaitOne"),
+    *("[Diagnostics.Process]::Start", "$Stream.Write", "$Tool.process.Kill"),
+}
+"""All methods that may be called; those that could change something with what they are called on: a program, a socket, that program."""
+
+CIM_METHODS = frozenset({"GetLockStatus", "GetDWORDValue"})
+"""All methods of WMI that may be called: both only read."""
 
 FULL_LANGUAGE_ONLY = frozenset({"Diagnostics.ProcessStartInfo", "Net.Sockets.TcpClient", "Net.Security.SslStream", "byte[]"})
 """All types that may be made; where they may not, New-Object says so by an identifier, and the section is unsupported."""
@@ -71,6 +92,12 @@ def _words(node: Node, functions: set[str]) -> Iterator[str]:
     word = text(node)
     if node.type == "command_name" and word.lower() not in COMMANDS | functions and not re.fullmatch(r"\d+\.\.\d+", word):
         yield _at(node, f"the command {word} is not on the list")
+    if node.type == "invokation_expression":
+        name = next(text(child) for child in node.children if child.type == "member_name")
+        if name not in METHODS and word.partition("(")[0] not in METHODS:
+            yield _at(node, f"the method {word.partition('(')[0]} is not on the list")
+    if node.type == "command" and (match := re.match(r"(?i)Invoke-CimMethod.*-MethodName (\w+)", word)) and match[1] not in CIM_METHODS:
+        yield _at(node, f"the method {match[1]} of WMI is not on the list")
     if node.type == "type_literal" and word[1:-1] not in CORE_TYPES | FULL_LANGUAGE_TYPES:
         yield _at(node, f"the type {word} is not on the list")
     if node.type == "command" and (match := re.match(r"(?i)New-Object ([\w.\[\]]+)", word)) and match[1] not in FULL_LANGUAGE_ONLY:

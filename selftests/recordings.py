@@ -133,7 +133,7 @@ MOUNTS = """\
 SCSI = "LNXSYSTM:00/LNXSYBUS:00/ACPI0004:00/VMBUS:00"
 
 _RUN = {
-    "collector": 1,
+    "collector": "0.1.0",
     "uid": 0,
     "sudo": "yes",
     "image": "no",
@@ -164,13 +164,12 @@ _UNIT = {
 _BODIES: dict[str | Key, Change] = {
     "run": kv(**_RUN),
     "os_release": 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nID=debian',
-    "dmi": kv(chassis_asset_tag="7783-7084-3265-9085-8269-3286-77", sys_vendor="Microsoft Corporation", product_name="Virtual Machine"),
+    "dmi": kv(chassis_asset_tag="7783-7084-3265-9085-8269-3286-77"),
     "clock": kv(clock=CLOCK + 4),
     "uptime": kv(uptime="86400.52", ticks=100, boot_time=BOOT),
     "cpu": "cpu  1000 0 500 90000 100 0 50 0 0 0\ncpu  1010 0 505 90180 101 0 50 0 0 0",
     "cpus": "2",
     "meminfo": "MemTotal:        8131340 kB\nMemFree:         5270144 kB\nMemAvailable:    7013060 kB",
-    "memory_pressure": "some avg10=0.00 avg60=0.00 avg300=0.00 total=0",
     "selinux": ABSENT,
     "reboot_required": ABSENT,
     "reboot_packages": ABSENT,
@@ -263,7 +262,6 @@ _BODIES: dict[str | Key, Change] = {
     ("http", "wireserver"): http(200, VERSIONS, f"Date: {formatdate(CLOCK, usegmt=True)}\r\n"),
     ("http", "hostgaplugin"): http(200, '["2015-09-01"]'),
     ("http", "imds"): profile(),
-    "goal_state_hosts": "\n".join(HOSTS),
     **{("dns", host): "20.60.1.4" for host in HOSTS},
     **{("https", host): kv(code=400, verified="yes", issuer="Microsoft Azure RSA TLS Issuing CA 04") for host in HOSTS},
     **{("port8443", host): "" for host in HOSTS},
@@ -290,7 +288,6 @@ _ROOT_ONLY = (
     "mount_open",
     "iptables",
     "nft",
-    "goal_state_hosts",
 )
 _FROM_GOAL_STATE = ("dns", "https", "port8443")
 

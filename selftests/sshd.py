@@ -105,8 +105,10 @@ def public_directory() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def running_sshd(options: Sequence[str] = (), *, host: str = "127.0.0.1", host_keys: Sequence[str] = ("ed25519",)) -> Iterator[Sshd]:
-    """Start a server with these lines of sshd_config before its own; they win. Stopped, by its pid, at the end."""
+def running_sshd(
+    options: Sequence[str] = (), *, host: str = "127.0.0.1", host_keys: Sequence[str] = ("ed25519",), port: int = 0
+) -> Iterator[Sshd]:
+    """Start a server with these lines of sshd_config before its own; they win. Stopped, by its pid, at the end. Port 0: a free one."""
     program = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
     if program is None:
         missing("sshd is missing: apt-get install openssh-server")
@@ -114,7 +116,7 @@ def running_sshd(options: Sequence[str] = (), *, host: str = "127.0.0.1", host_k
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     with public_directory() as directory:
-        port = free_port(host)
+        port = port or free_port(host)
         key = generate_key(directory / "id_ed25519")
         authorized = directory / "authorized_keys"
         shutil.copy(key.with_suffix(".pub"), authorized)

@@ -158,7 +158,7 @@ def body(content: bytes) -> bytes:
 _BODIES: dict[str | Key, Change] = {
     "run": doc(
         {
-            "collector": 1,
+            "collector": "0.1.0",
             "account": r"VM9\azureuser",
             "powershell": "5.1.20348.2849",
             "language_mode": "FullLanguage",
@@ -211,7 +211,6 @@ _BODIES: dict[str | Key, Change] = {
     "agent_guest": doc(
         {"GuestAgentVersion": "2.7.41491.1183", "GuestAgentStatus": "Ready", "DhcpWithFabricAddressTime": "05/27/2026 20:26:52"}
     ),
-    "agent_registry": doc({"HeartbeatLastStatusUpdateTime": "05/28/2026 20:26:10"}),
     "windows_azure": doc({"VmId": "11111111-2222-3333-4444-555555555555"}),
     "agent_folders": doc({"names": ["GuestAgent_2.7.41491.1183_2026-04-02_101112"]}),
     "agent_log": doc({"path": r"C:\WindowsAzure\Logs\WaAppAgent.log", "size": 81920, "mtime": CLOCK - 20}),
@@ -257,7 +256,6 @@ _BODIES: dict[str | Key, Change] = {
         {r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\VisualStudio\12.0\VC\Runtimes\X64": {"Installed": 1, "Version": "v12.0.40660.00"}}
     ),
     "bcdr_agent": ABSENT,
-    "bcdr_persistent": ABSENT,
     "sql_instances": ABSENT,
     "bitlocker": ABSENT,
     ("acl", "MachineKeys"): doc({"sddl": MACHINE_KEYS}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from backup_preflight.causes import AGENT_VERSION_PAGE, EXTENSION, EXTENSIONS_PAGE, LINAGENT, TROUBLESHOOT_PAGE, UPDATE_AGENT_PAGE
 from backup_preflight.checks import ADVICE, MUST, OFF, Limits, Needs, advise, check, fail
 from backup_preflight.facts.linux.agent import Agent
@@ -133,7 +135,9 @@ def test_extensions_can_run_from_the_agents_directory(agent: Agent, system: Syst
         )
         fail(
             f"{mount.target} is mounted {option}",
-            f"sudo mount -o remount,bind,{wanted} {mount.target}" if option == "noexec" else f"sudo mount -o remount,rw {mount.target}",
+            f"sudo mount -o remount,bind,{wanted} {quote(mount.target)}"
+            if option == "noexec"
+            else f"sudo mount -o remount,rw {quote(mount.target)}",
             restart_agent(agent, system),
             fix=sentences(first, then),
         )
@@ -142,7 +146,7 @@ def test_extensions_can_run_from_the_agents_directory(agent: Agent, system: Syst
     if free < FREE_MIB:
         fail(
             f"{free} MB free on {space.get('mount', '/')}, wanted {FREE_MIB} MB",
-            f"sudo du -xh --max-depth=2 {space.get('mount', '/')} | sort -h | tail -n 20",
+            f"sudo du -xh --max-depth=2 {quote(space.get('mount', '/'))} | sort -h | tail -n 20",
             fix="Make room on that file system; the command lists its largest directories.",
         )
     if space.get("inodes_free") == "0" and space.get("inodes", "0") != "0":

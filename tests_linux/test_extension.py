@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from backup_preflight.causes import APP_CONSISTENT_PAGE, EXTENSION, EXTENSIONS_PAGE
 from backup_preflight.checks import ADVICE, MUST, OFF, Needs, check, fail, not_applicable
 from backup_preflight.facts.linux.agent import Agent
@@ -93,9 +95,9 @@ def _require_mode(extension: Extension, path: str, *, forbidden: int, wanted: st
             fix=tr("Put the script there, or correct {named_by}.", named_by=named_by),
         )
     if file.owner != "root":
-        fail(f"{path} belongs to {file.owner}", f"sudo chown root {path}")
+        fail(f"{path} belongs to {file.owner}", f"sudo chown root {quote(path)}")
     if file.mode & forbidden:
-        fail(f"{path} has mode {file.mode:o}, wanted {wanted}", f"sudo chmod {wanted} {path}")
+        fail(f"{path} has mode {file.mode:o}, wanted {wanted}", f"sudo chmod {wanted} {quote(path)}")
 
 
 @check(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import re
 from collections import Counter
+from shlex import quote
 
 from backup_preflight.causes import SNAPSHOT, SUPPORT_MATRIX, TROUBLESHOOT_PAGE
 from backup_preflight.checks import ADVICE, MUST, OFF, Needs, advise, check, fail, not_applicable
@@ -124,7 +125,7 @@ def test_file_systems_can_be_frozen(disks: Disks) -> None:
     frozen = [mount for mount in disks.mounts if mount.is_frozen]
     for target, times in Counter(mount.target for mount in frozen).items():
         if times > 1:
-            fail(f"{target} is mounted {times} times", f"sudo umount {target}", problem="a mount point is mounted twice")
+            fail(f"{target} is mounted {times} times", f"sudo umount {quote(target)}", problem="a mount point is mounted twice")
 
 
 @check(

@@ -11,7 +11,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from backup_preflight import recording
-from backup_preflight.errors import ConnectionProblem, Problem
+from backup_preflight.errors import ConnectionProblem, Problem, bug
+from backup_preflight.files import remove_leftovers
 from backup_preflight.recording import NotARecording, Recording
 from backup_preflight.targets import Target
 from backup_preflight.targets.closing import close_all
@@ -53,6 +54,8 @@ class Gathering:
         self.progress = Progress()
         self.on_wait: Callable[[Progress], None] = lambda _: None
         """Called again and again while ``finished`` waits for a VM, in the thread that waits."""
+        if record:
+            remove_leftovers(record)
 
     def start(self, ids: Iterable[str]) -> None:
         """Begin to read these VMs, in this order. Recordings are read when they are asked for, which costs nothing."""
@@ -125,15 +128,18 @@ class Gathering:
     def _read(self, target: Target) -> Outcome:
         try:
             found = target.read()
-            if self._record:
-                recording.save(found, self._record, target.id)
         except ConnectionProblem as problem:
             return self._with_record(target, problem)
         except NotARecording as error:
-            return ConnectionProblem(Problem.TRANSPORT, str(error), "record the VM again")
+            return ConnectionProblem(Problem.DAMAGED, str(error), "record the VM again")
+        except Exception as error:  # noqa: BLE001  (whatever it is, every other VM still has its results)
+            return bug(error)
+        try:
+            if self._record:
+                recording.save(found, self._record, target.id)
         except OSError as error:
             detail = f"its recording could not be written: {error.strerror}"
-            return ConnectionProblem(Problem.TRANSPORT, detail, "give --record a directory with room that you may write to")
+            return ConnectionProblem(Problem.NOT_RECORDED, detail, "give --record a directory with room that you may write to")
         return found
 
     def _with_record(self, target: Target, problem: ConnectionProblem) -> ConnectionProblem:

@@ -17,13 +17,22 @@
 # Functions are called by name from "everything", and in subshells on purpose:
 # shellcheck disable=SC2329,SC2030,SC2031
 
-version=1
+format=1
+version=0.1.0
 lib=/var/lib/waagent
 backup=Microsoft.Azure.RecoveryServices.VMSnapshotLinux
 most=65536
 cpu_window=0.25
 nl='
 '
+# Nothing of the account's own environment may change what is seen: not its PATH, not its language, not IFS (busybox takes that).
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin PYTHONDONTWRITEBYTECODE=1
+unset IFS
+# bash, also as sh, takes functions from its environment: what a user calls "grep" must not be ours.
+# shellcheck disable=SC3044,SC2046 # only bash gets there, and names are words
+if [ "${BASH_VERSION:-}" ]; then unset -f compgen && unset -f $(compgen -A function); fi
+# zsh, also as sh, takes "end" for a word of its own.
+if [ "${ZSH_VERSION:-}" ]; then disable -r end; fi
 tab=$(printf '\t')
 crlf=$(printf '\r\n.') crlf=${crlf%.}
 
@@ -54,6 +63,12 @@ check_parameters() {
 }
 
 refuse() { echo "linux.sh: the parameter $1 is not valid" >&2 && exit 2; }
+
+own_digest() { # of the file that this is; nothing when it came on standard input
+  case $({ sed -n '2{p;q;}' <"$0"; } 2>/dev/null) in
+    '# Azure Backup preflight: the collector'*) { sha256sum <"$0" | cut -c 1-64; } 2>/dev/null ;;
+  esac
+}
 
 # --- The frame --------------------------------------------------------------------------------------------------------------
 
@@ -91,7 +106,7 @@ limit() { # SECONDS COMMAND...: ended with its children when it takes longer; th
     return
   fi
   seconds=$1 && shift
-  $setsid "$@" &
+  { $setsid "$@" <&9 9<&- & } 9<&0 # in the background standard input would be empty
   watched=$!
   { # the watchdog; told to end, it ends its sleep as well
     trap 'kill $!; exit' TERM
@@ -179,10 +194,10 @@ file() { # SECTION SUBJECT PATH [FILTER...]: the file's bytes, redacted, at most
 
 redact_start() { head -c 131072 | redact; } # first redacted, then cut, so that no half of a secret stays
 
-files() { # SECTION PATH...: those that exist; absent with an empty subject when none does
-  name=$1 any='' && shift
+files() { # SECTION FILTER PATH...: those that exist; absent with an empty subject when none does
+  name=$1 filter=$2 any='' && shift 2
   for each; do
-    if [ -e "$each" ] || [ -L "$each" ]; then any=yes && file "$name" "$each" "$each"; fi
+    if [ -e "$each" ] || [ -L "$each" ]; then any=yes && file "$name" "$each" "$each" "$filter"; fi
   done
   [ "$any" ] || note "$name" "" absent
 }
@@ -206,7 +221,7 @@ system_run() {
   begin run
   # shellcheck disable=SC2046 # three words
   set -- $(uname -srm)
-  printf '%s\n' "collector=$version" "uid=$uid" "sudo=$sudo" "image=$image" "kernel=$1" "machine=$3" \
+  printf '%s\n' "collector=$version" "sha256=$digest" "uid=$uid" "sudo=$sudo" "image=$image" "kernel=$1" "machine=$3" \
     "release=$2" "pid1=$pid1" "systemd=$systemd" "virtualization=$virtualization" "container=$container" "clock=$started"
   end ok
 }
@@ -217,11 +232,9 @@ system_files() {
   if [ "$image" = yes ]; then return; fi
   if listable dmi "" /sys/class/dmi/id; then
     begin dmi
-    for each in chassis_asset_tag sys_vendor product_name; do
-      value=''
-      if [ -r "/sys/class/dmi/id/$each" ]; then IFS= read -r value <"/sys/class/dmi/id/$each"; fi
-      printf '%s=%s\n' "$each" "$value"
-    done
+    value=''
+    if [ -r /sys/class/dmi/id/chassis_asset_tag ]; then IFS= read -r value </sys/class/dmi/id/chassis_asset_tag; fi
+    printf 'chassis_asset_tag=%s\n' "$value"
     end ok
   fi
   begin uptime # without getconf: the kernel's interface has 100 ticks a second on every architecture that Azure offers
@@ -231,9 +244,8 @@ system_files() {
   end ok
   text cpus "" "$(getconf _NPROCESSORS_CONF 2>/dev/null || grep -c ^processor /proc/cpuinfo)"
   file meminfo "" /proc/meminfo
-  file memory_pressure "" /proc/pressure/memory
   file selinux "" /sys/fs/selinux/enforce sed -e 's/1/enforcing/' -e 's/0/permissive/'
-  files reboot_required /run/reboot-required /run/reboot-needed
+  files reboot_required redact_start /run/reboot-required /run/reboot-needed
   file reboot_packages "" /run/reboot-required.pkgs
 }
 
@@ -372,10 +384,14 @@ agent_files() {
   begin sysv_links
   ls -d /etc/rc[0-9S].d/S??walinuxagent /etc/rc[0-9S].d/S??waagent /etc/rc.d/rc[0-9].d/S??waagent 2>/dev/null
   end ok
-  files upstart /etc/init/walinuxagent.conf /etc/init/waagent.conf
+  files upstart respawn_lines /etc/init/walinuxagent.conf /etc/init/waagent.conf
   unit_files
   file proxy_environment /etc/environment /etc/environment proxy_lines
 }
+
+# Units and jobs can hold tokens in their environment: of each only the line that a check asks for.
+restart_lines() { grep -E '^Restart='; }
+respawn_lines() { grep -E '^[[:blank:]]*respawn'; }
 
 proxy_lines() { # name=value of proxy variables
   sed -E -n "s/^[[:blank:]]*(export[[:blank:]]+)?([A-Za-z]+_[Pp][Rr][Oo][Xx][Yy]=)[\"']?([^\"']*).*/\2\3/p" | redact
@@ -407,7 +423,7 @@ unit_files() { # units and drop-ins on disk: an image has them too
       if [ ! -e "$each" ] && [ ! -L "$each" ]; then continue; fi
       any=yes
       # A masked unit is a link to /dev/null: an empty file.
-      if [ -c "$each" ]; then note unit_file "$each" ok; else file unit_file "$each" "$each"; fi
+      if [ -c "$each" ]; then note unit_file "$each" ok; else file unit_file "$each" "$each" restart_lines; fi
     done
   done
   [ "$any" ] || note unit_file "" absent
@@ -537,7 +553,7 @@ look_at_processes() { # $list: "PID command line" of all; $agents: of the agent'
   agents=$(printf '%s\n' "$list" | grep -E "^[0-9]+ $agent_command" | while read -r pid line; do
     stat=$(cat "/proc/$pid/stat" 2>/dev/null) || continue # it ended meanwhile
     # shellcheck disable=SC2086 # what follows the name: 1 state, 2 parent, 20 start
-    set -- ${stat##*) }
+    set -- ${stat##*") "}
     printf '%s\t%s\t%s\t%s\t%s\n' "$pid" "$2" "$1" "${20}" "$line"
   done | redact)
 }
@@ -714,7 +730,7 @@ lib_dir_space() { # not by df, which looks into every mount point and so hangs w
 block_devices() {
   listable block_devices "" /sys/block || return 0
   begin block_devices
-  links=$(readlink -f /sys/block/*)
+  links=$(readlink -f /sys/block/* 2>/dev/null || for each in /sys/block/*; do readlink -f "$each"; done) # busybox takes one
   for each in /sys/block/*; do
     link=${links%%"$nl"*} links=${links#*"$nl"}
     read -r size 2>/dev/null <"$each/size" || continue
@@ -758,16 +774,20 @@ find_primary() { # $primary: the interface of the default route with the lowest 
 networkd() { # the links that systemd-networkd manages, and the primary interface's
   set -- /run/systemd/netif/links/*
   index=$(cat "/sys/class/net/$primary/ifindex" 2>/dev/null)
-  # shellcheck disable=SC2046 # names without blanks: interface numbers
-  files networkd_link $({ grep -ls -e '^NETWORK_FILE=' "$@" && ls "/run/systemd/netif/links/$index"; } 2>/dev/null | sort -u)
+  managed=$({ grep -ls -e '^NETWORK_FILE=' "$@" && ls "/run/systemd/netif/links/$index"; } 2>/dev/null | sort -u)
+  # shellcheck disable=SC2086 # names without blanks: interface numbers
+  files networkd_link link_lines $managed
   networks=$(sed -n 's/^NETWORK_FILE=//p' "$@" 2>/dev/null | sort -u)
   if [ ! "$networks" ]; then note networkd_network "" absent; fi
   printf '%s\n' "$networks" | grep . | while IFS= read -r network; do
     name=${network##*/}
-    files networkd_network "$network" /etc/systemd/network/"$name".d/*.conf /run/systemd/network/"$name".d/*.conf \
+    files networkd_network dhcp_lines "$network" /etc/systemd/network/"$name".d/*.conf /run/systemd/network/"$name".d/*.conf \
       /usr/lib/systemd/network/"$name".d/*.conf
   done
 }
+
+link_lines() { grep -E '^NETWORK_FILE='; }
+dhcp_lines() { grep -iE '^[[:blank:]]*DHCP[[:blank:]]*='; }
 
 leases() {
   any=''
@@ -955,21 +975,17 @@ http() { # NAME HOST PORT PATH HEADER VALUE
   end_probe "$2" "$3" "$connected"
 }
 
-goal_state_hosts() { # also $hosts: those of --storage-endpoint, else the first two of the goal state
+find_hosts() { # $hosts: those of --storage-endpoint, else the first two of the goal state
   hosts=$(printf '%s' "$storage_endpoints" | tr ',' ' ')
-  listable goal_state_hosts "" $lib || return 0
+  if [ "$hosts" ] || ! look_in "$lib"; then return; fi
   # Newer agents keep the goal state in history/ only. In the old place the newest is found by time, as 10 sorts before 9.
   last_of "$lib"/history/*/ExtensionsConfig*.xml "$lib"/history/*/VmSettings*.json
   # shellcheck disable=SC2012
   if [ ! "$last" ]; then last=$(ls -t $lib/ExtensionsConfig.*.xml 2>/dev/null | head -n 1); fi
-  if [ ! "$last" ]; then
-    note goal_state_hosts "" absent
-    return
-  fi
-  names=$(cat "${last%/*}"/ExtensionsConfig*.xml "${last%/*}"/VmSettings*.json 2>/dev/null |
-    grep -aoE 'https?:(\\?/){2}[A-Za-z0-9][A-Za-z0-9.-]*' | sed 's#.*/##' | grep -E '\.(blob|disk)\.' | unique | head -n 50)
-  text goal_state_hosts "" "$names"
-  if [ ! "$hosts" ]; then hosts=$(printf '%s\n' "$names" | head -n 2 | tr '\n' ' '); fi
+  if [ ! "$last" ]; then return; fi
+  hosts=$(cat "${last%/*}"/ExtensionsConfig*.xml "${last%/*}"/VmSettings*.json 2>/dev/null |
+    grep -aoE 'https?:(\\?/){2}[A-Za-z0-9][A-Za-z0-9.-]*' | sed 's#.*/##' | grep -E '\.(blob|disk)\.' |
+    unique | head -n 2 | tr '\n' ' ')
 }
 
 dns() { # HOST
@@ -1035,16 +1051,18 @@ proxy_connect() { # HOST
   elif ! has curl; then
     end unsupported "needs curl"
   else
-    # The URL can hold a password: it goes to curl by the environment, never as an argument.
-    export https_proxy="$proxy"
-    run_curl -o /dev/null -w '%{http_connect}' "https://$1/"
-    unset https_proxy
+    allowed=6 && captured curl_through_proxy "https://$1/"
     printf 'source=%s\ncode=%s\n' "$source" "$out"
     case $out in [1-9]*) rc=0 ;; esac
     proxy=${proxy#*://} proxy=${proxy##*@} proxy=${proxy%%/*}
     case $proxy in *:*) ;; *) proxy=$proxy:1080 ;; esac # curl's default
     end_probe "${proxy%:*}" "${proxy##*:}"
   fi
+}
+
+curl_through_proxy() { # URL: the proxy's own URL can hold a password, so it comes neither as an argument nor by the environment
+  printf 'proxy = "%s"\n' "$(printf '%s' "$proxy" | sed 's/[\\"]/\\&/g')" |
+    limit_all 6 curl -q -s --connect-timeout 4 --max-time 5 -K - -o /dev/null -w '%{http_connect}' "$1"
 }
 
 find_proxy() { # $proxy and its $source. The agent's own setting wins over the environment; there https_proxy and its unit win
@@ -1097,7 +1115,7 @@ log_end() { # whole lines, so that no half of a secret stays; keys, certificates
 # --- Everything -------------------------------------------------------------------------------------------------------------
 
 not_booted() { # what an image cannot have
-  for each in dmi uptime cpu cpus meminfo memory_pressure selinux clock processes dhcp_clients other_backup_processes mounts \
+  for each in dmi uptime cpu cpus meminfo selinux clock processes dhcp_clients other_backup_processes mounts \
     mount_open lib_dir_space block_devices resource_disk primary_interface route_table route_to_wireserver special_routes \
     resolv_conf iptables nft; do
     note "$each" "" unsupported "the image is not booted"
@@ -1112,7 +1130,7 @@ everything() { # puts on the tally at the end: the number of groups
   fi
   if [ "$image" = no ]; then cpu_before; fi
   text proxy_environment session "$session"
-  goal_state_hosts
+  find_hosts
   find_primary
   set -- system_run system_files agent_packages package_owner core_packages agent_files agent_version python_for_backup \
     extensions network_files "unit walinuxagent.service" "unit waagent.service"
@@ -1144,7 +1162,7 @@ main() {
   case $(timeout --version 2>/dev/null) in *coreutils*) timeout=yes ;; esac
   if has setsid; then setsid=setsid; fi
   if [ "$image" = no ] && [ -d /run/systemd/system ]; then systemd=yes; fi
-  printf '%s azure-backup-preflight %s linux\n' "$nonce" $version
+  printf '%s azure-backup-preflight %s linux\n' "$nonce" $format
   # The tally is what comes from descriptor 3: an "s" for each complete section, a "g" for each complete group, how many groups
   # there must be. It says whether all came to its end, and a recording in which it did not is not marked as done.
   exec 4>&1
@@ -1156,8 +1174,8 @@ main() {
   printf '\n%s done %s\n' "$nonce" $(($(printf '%s' "$tally" | tr -cd s | wc -c)))
 }
 
-export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin PYTHONDONTWRITEBYTECODE=1
 umask 077
+digest=$(own_digest)
 cd / || exit
 if [ "${1:-}" = - ]; then read_parameters; fi
 main </dev/null

@@ -20,7 +20,7 @@ $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 $WarningPreference = 'SilentlyContinue'
 
-$version = 1
+$version = '0.1.0'
 $state = @{ sections = 0; cim = ''; tls = 0; logs = @() }
 $connectSeconds = 5
 $epoch = [datetime]'1970-01-01'
@@ -148,9 +148,9 @@ function Get-SubKeys([string]$Key) { # their names
   @(Get-ChildItem -LiteralPath "Registry::$Key" | ForEach-Object { $_.PSChildName })
 }
 
-function Get-Each([string]$Key, [string]$Below, [string[]]$Names) { # subkey -> values
+function Get-Each([string]$Key, [string]$Below, [string[]]$Names, [string]$Like = '*') { # subkey -> values
   $found = @{}
-  foreach ($name in @(Get-SubKeys $Key)) {
+  foreach ($name in @(Get-SubKeys $Key | Where-Object { $_ -like $Like })) {
     try { $found[$name] = Get-Values "$Key\$name$Below" $Names } catch { if ((Get-Status $_).status -ne 'absent') { throw } }
   }
   $found
@@ -310,10 +310,15 @@ function Get-Proxy { # of WinHTTP, else of the Local System account: HOST:PORT
 
 function Get-Run {
   @{
-    collector = $version; account = "$env:USERDOMAIN\$env:USERNAME"; powershell = "$($PSVersionTable.PSVersion)"
+    collector = $version; sha256 = Get-OwnDigest; account = "$env:USERDOMAIN\$env:USERNAME"; powershell = "$($PSVersionTable.PSVersion)"
     language_mode = "$($ExecutionContext.SessionState.LanguageMode)"; culture = (Get-UICulture).Name
     architecture = $env:PROCESSOR_ARCHITECTURE; wow64 = $wow64; cpus = $env:NUMBER_OF_PROCESSORS; clock = Get-Date
   }
+}
+
+function Get-OwnDigest { # of the file that this is; empty when it came over the connection
+  if (-not $PSCommandPath) { return '' }
+  try { (Get-FileHash -LiteralPath $PSCommandPath -Algorithm SHA256).Hash.ToLower() } catch { '' }
 }
 
 function Get-Identity { # of the token's groups only Administrators and the integrity level
@@ -361,12 +366,14 @@ function Get-LogLines { # of the agent's own log, which is English everywhere: w
   @{ lines = @($lines | Where-Object { $_ -match 'fabric address|DHCP option' } | Select-Object -Last 10) }
 }
 
-function Get-AggregateStatus { # what the agent last told the platform; the file is filled up with NULs
+function Get-AggregateStatus { # what the agent last told the platform of itself, not what it told of other extensions
   $paths = "$azure\*\aggregatestatus.json", "$azure\*\*\aggregatestatus.json"
   $files = @(Get-ChildItem -Path $paths | Sort-Object LastWriteTimeUtc)
   if (-not $files) { throw 'abp:absent:' }
-  $text = (@(Get-Content -LiteralPath $files[-1].FullName) -join "`n") -replace '\x00', ''
-  @{ mtime = $files[-1].LastWriteTimeUtc; text = $text }
+  $text = @(Get-Content -LiteralPath $files[-1].FullName) -join "`n"
+  $own = ''
+  if ($text -match '"guestAgentStatus"\s*:\s*(\{([^{}"]|"([^"\\]|\\.)*"|\{([^{}"]|"([^"\\]|\\.)*")*\})*\})') { $own = $matches[1] }
+  @{ mtime = $files[-1].LastWriteTimeUtc; text = '{"aggregateStatus":{"guestAgentStatus":' + $own + '}}' }
 }
 
 function Get-Folders([string]$Parent, [string]$Pattern) {
@@ -567,7 +574,7 @@ Section 'reboot_pending' '' { Get-Pending }
 Section 'strong_crypto' '' { Get-StrongCrypto }
 
 foreach ($name in $services) {
-  Section 'service' $name { Get-Values "$control\Services\$name" 'Start', 'DelayedAutostart', 'ImagePath', 'ObjectName' }
+  Section 'service' $name { Get-Values "$control\Services\$name" 'Start', 'ImagePath', 'ObjectName' }
 }
 Section 'service_states' '' {
   $these = @($services | ForEach-Object { "Name='$_'" }) -join ' OR '
@@ -578,8 +585,9 @@ foreach ($name in 'RdAgent', 'WindowsAzureGuestAgent') {
   Section 'service_program' $name { Get-Program $name }
 }
 Section 'processes' '' { Get-Running }
-Section 'agent_guest' '' { Get-Values "$software\Virtual Machine\Guest" '*' }
-Section 'agent_registry' '' { Get-Values "$software\GuestAgent" '*' }
+Section 'agent_guest' '' {
+  Get-Values "$software\Virtual Machine\Guest" 'GuestAgentVersion', 'GuestAgentStatus', 'DhcpWithFabricAddressTime'
+}
 Section 'windows_azure' '' { Get-Values "$software\Windows Azure" 'VmId' }
 Section 'agent_folders' '' { Get-Folders $azure '^GuestAgent' }
 Section 'agent_log' '' { Get-File "$azure\Logs\WaAppAgent.log" }
@@ -588,13 +596,12 @@ Section 'aggregate_status' '' { Get-AggregateStatus }
 Section 'programs' '' { Get-Programs }
 Section 'dotnet' '' { Get-Values "$software\NET Framework Setup\NDP\v4\Full" 'Release', 'Version' }
 
-Section 'handlers' '' { Get-Each "$software\Windows Azure\HandlerState" '' '*' }
+Section 'handlers' '' { Get-Each "$software\Windows Azure\HandlerState" '' '*' "${backup}_*" }
 Section 'extension_folders' '' { Get-Folders $plugin '^[0-9]+(\.[0-9]+){1,3}$' }
 Section 'extension_files' '' { Get-ExtensionFiles }
 Section 'extension_status' '' { Get-ExtensionStatus }
 Section 'vc_runtimes' '' { Get-Runtimes }
-Section 'bcdr_agent' '' { Get-Values "$software\BcdrAgent" '*' }
-Section 'bcdr_persistent' '' { Get-Values "$software\BcdrAgentPersistentKeys" '*' }
+Section 'bcdr_agent' '' { Get-Values "$software\BcdrAgent" 'USEVSSCOPYBACKUP' }
 Section 'sql_instances' '' { Get-Values "$software\Microsoft SQL Server\Instance Names\SQL" '*' }
 
 Section 'bitlocker' '' { Get-Locks }
@@ -624,7 +631,7 @@ Section 'interfaces' '' {
     'DefaultGateway', 'DhcpDefaultGateway', 'NameServer', 'DhcpNameServer', 'DhcpInterfaceOptions'
 }
 Section 'connections' '' {
-  Get-Each "$control\Control\Network\{4D36E972-E325-11CE-BFC1-08002BE10318}" '\Connection' 'Name', 'PnpInstanceID'
+  Get-Each "$control\Control\Network\{4D36E972-E325-11CE-BFC1-08002BE10318}" '\Connection' 'Name'
 }
 Section 'routes' '' {
   $columns = 'DestinationPrefix,NextHop,InterfaceIndex,InterfaceAlias,RouteMetric'
@@ -634,7 +641,7 @@ Section 'persistent_routes' '' { @{ names = @((Get-Values "$control\Services\Tcp
 Section 'firewall_rules' '' { Get-FirewallRules }
 Section 'winhttp' '' { Get-WinHttp }
 Section 'system_proxy' '' {
-  Get-Values "HKEY_USERS\S-1-5-18\$internet" 'ProxyEnable', 'ProxyServer', 'ProxyOverride', 'AutoConfigURL'
+  Get-Values "HKEY_USERS\S-1-5-18\$internet" 'ProxyEnable', 'ProxyServer', 'ProxyOverride'
 }
 Section 'proxy_environment' '' { Get-EnvironmentProxies }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,6 +74,14 @@ def json_value(content: str | bytes) -> Any:
         return json.loads(json.dumps(json.loads(content), ensure_ascii=False).encode("utf-8", "replace"))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def quoted(words: str) -> str:
+    """Words for a command that somebody will paste into a shell: a VM may call its things ``;reboot``."""
+    try:
+        return shlex.join(shlex.split(words))
+    except ValueError:
+        return shlex.quote(words)
 
 
 def unreadable(what: str, content: str = "") -> NotObserved:

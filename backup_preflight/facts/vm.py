@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from backup_preflight.facts.collector import Collector
 from backup_preflight.facts.disks import Disks
 from backup_preflight.facts.linux import LinuxFacts
 from backup_preflight.facts.network import Network
@@ -49,6 +50,10 @@ class Facts(Protocol):
     @property
     def description(self) -> str:
         """The VM in one phrase, for the head of its results."""
+
+    @property
+    def collector(self) -> Collector:
+        """What read this VM."""
 
     @property
     def deployment(self) -> str | None:

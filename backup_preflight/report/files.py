@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from backup_preflight.files import write_atomically
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -12,15 +13,8 @@ def write_whole(path: Path, text: str) -> None:
     What is no file (a pipe, /dev/stdout) is written to directly. A lone surrogate, which a VM's bytes may have become, is
     written as an escape.
     """
-    path = path.resolve()
+    if not path.exists() or path.is_file():
+        path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     data = text.encode("utf-8", "backslashreplace")
-    if path.exists() and not path.is_file():
-        path.write_bytes(data)
-        return
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_atomically(path, data)

@@ -35,6 +35,7 @@ def _vm(vm: Vm, report: RunReport) -> str:
         "target": vm.id,
         "system": vm.system,
         "description": vm.description,
+        "collector": vm.collector,
         "counts": vm.counts,
         "logs": _logs(report.logs.get(vm.id)),
     }
@@ -48,9 +49,10 @@ def _logs(logs: Logs | None) -> dict[str, object] | None:
 
 
 def _plain(result: Result, report: RunReport) -> dict[str, object]:
-    """Every field but the VM's system, which stands with the VM; the first line as people read it; whether it fails the run."""
+    """Every field but those that stand with the VM; the first line as people read it; whether it fails the run."""
     plain = {"headline": result.headline, "gates": report.gates(result), **result.as_data()}
-    del plain["system"]
+    for key in ("system", "collector"):
+        del plain[key]
     return plain
 
 

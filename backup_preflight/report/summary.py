@@ -43,12 +43,13 @@ class Vm:
     id: str
     description: str = ""
     system: str = ""
+    collector: str = ""
     results: list[Result] = field(default_factory=list)
 
     def add(self, result: Result) -> None:
         """Take one more result."""
         if result.check == "CONNECTION" and result.verdict == Verdict.PASS.value:
-            self.description, self.system = result.found, result.system
+            self.description, self.system, self.collector = result.found, result.system, result.collector
         elif not self._is_foreign(result):
             self.results.append(result)
 
@@ -69,7 +70,8 @@ class Vm:
 
     def of(self, verdict: Verdict) -> list[Result]:
         """The results with that verdict."""
-        return [result for result in self.results if result.verdict == verdict.value]
+        wanted = verdict.value  # once: it is looked up slowly
+        return [result for result in self.results if result.verdict == wanted]
 
     @property
     def findings(self) -> list[Result]:

@@ -18,6 +18,7 @@ from backup_preflight.targets.inventory import expand_ansible
 from backup_preflight.targets.live import LiveTarget
 from backup_preflight.targets.options import Options
 from backup_preflight.targets.parse import parse
+from backup_preflight.targets.password import PASSWORD_VARIABLE
 from backup_preflight.targets.recorded import RecordedTarget, check_unique, expand_recorded
 from backup_preflight.targets.spec import SCHEMES, Spec, existing_file, nearest
 from backup_preflight.targets.ssh_config import resolve
@@ -28,8 +29,6 @@ __all__ = ["PASSWORD_VARIABLE", "LiveTarget", "Options", "RecordedTarget", "Targ
 
 _EXPANDERS = {"ansible": expand_ansible, "recorded": expand_recorded}
 _ENDPOINT = re.compile(r"(?!-)[A-Za-z0-9.-]{1,253}")
-PASSWORD_VARIABLE = "PREFLIGHT_PASSWORD"  # noqa: S105  (the name of a variable)
-"""Environment variable with the password of the ``winrm://`` entries that have none."""
 
 _WARNING = (
     "a password in --hosts can be seen in the process list, the shell history and CI logs; "

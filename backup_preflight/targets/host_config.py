@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backup_preflight.errors import UsageError
+from backup_preflight.targets.paths import expand_user
 
 LISTS = ("identityfile", "certificatefile")
 """Keywords of which every value counts."""
@@ -75,7 +76,7 @@ class HostConfig:
         if keyword not in LISTS:
             names = [name for value in names for name in shlex.split(value)]
         expanded = (os.path.expandvars(self.expand(name)) for name in names if name.lower() != "none")
-        return [Path(name).expanduser() for name in expanded]
+        return [expand_user(name) for name in expanded]
 
     @property
     def proxy_command(self) -> str:

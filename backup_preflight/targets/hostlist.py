@@ -7,6 +7,7 @@ from pathlib import Path
 
 from backup_preflight.errors import UsageError
 from backup_preflight.targets.entry import Entry
+from backup_preflight.targets.paths import expand_user
 
 ORIGIN = "--hosts"
 
@@ -18,7 +19,7 @@ def entries(hosts: str | None) -> list[Entry]:
     found: list[Entry] = []
     for text in (part.strip() for part in hosts.split(",")):
         if text.startswith("@"):
-            found += _from_file(Path(text[1:]).expanduser())
+            found += _from_file(expand_user(text[1:]))
         elif text:
             found.append(Entry(text, ORIGIN))
         else:
@@ -30,10 +31,11 @@ def _from_file(path: Path) -> list[Entry]:
     name = os.fspath(path)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise UsageError(f"{ORIGIN}: list {name!r}: {error.strerror}; write @FILE with a file that you can read") from None
     except UnicodeDecodeError:
         raise UsageError(f"{ORIGIN}: list {name!r} is no text file; write one host per line") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", error)
+        raise UsageError(f"{ORIGIN}: list {name!r}: {reason}; write @FILE with a file that you can read") from None
     found = []
     for number, line in enumerate(lines, 1):
         text = line.strip()

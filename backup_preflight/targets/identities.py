@@ -14,6 +14,7 @@ import paramiko
 from paramiko.agent import AgentSSH
 
 from backup_preflight.targets.host_config import HostConfig
+from backup_preflight.targets.paths import expand_user
 
 _DEFAULT_KEYS = ("id_rsa", "id_ecdsa", "id_ed25519")
 
@@ -58,7 +59,7 @@ def open_agent(config: HostConfig, timeout: float) -> Agent | None:
     if path.lower() == "none":
         return None
     try:
-        return Agent(str(Path(config.expand(path)).expanduser()), timeout)
+        return Agent(str(expand_user(config.expand(path))), timeout)
     except (OSError, paramiko.SSHException):
         return None
 

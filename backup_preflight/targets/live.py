@@ -9,15 +9,17 @@ from dataclasses import dataclass, field, replace
 from testinfra.backend import base
 
 from backup_preflight import recording
+from backup_preflight.collect.digest import digest
 from backup_preflight.collect.script import CollectorRun, collector_text
 from backup_preflight.collect.windows_script import WindowsCollectorRun
 from backup_preflight.collect.windows_script import collector_text as windows_collector_text
-from backup_preflight.errors import ConnectionProblem, Problem
+from backup_preflight.errors import ConnectionProblem
 from backup_preflight.recording import NotARecording, Recording
 from backup_preflight.targets import testinfra_backends
-from backup_preflight.targets.output import READ_SECONDS, Output, show
+from backup_preflight.targets.no_recording import no_recording
+from backup_preflight.targets.output import READ_SECONDS, Output
 from backup_preflight.targets.spec import SSH_SCHEMES, Spec
-from backup_preflight.targets.ssh_backend import SshBackend, dropped
+from backup_preflight.targets.ssh_backend import SshBackend
 
 _STDERR_CHARACTERS = 2000
 _WITH_STDIN = ("local", "chroot")
@@ -108,37 +110,10 @@ class LiveTarget:
         try:
             result = recording.parse(bytes(output.stdout), nonce)
         except NotARecording as error:
-            raise self._problem(output, str(error) if _header(nonce) in output.stdout else "") from None
+            raise no_recording(self.spec, output, self.seconds, begun=_header(nonce) in output.stdout, error=error) from None
         stderr = output.stderr_text[-_STDERR_CHARACTERS:]
-        return replace(result, target=self.id, started=started, finished=finished, stderr=stderr)
-
-    def _problem(self, output: Output, truncated: str) -> ConnectionProblem:
-        """Why there is no recording. ``truncated``: there is the beginning of one, and this is wrong with it."""
-        spec = self.spec
-        if output.late:
-            detail = f"{spec.name}: the collector did not end in {self.seconds:g} s"
-            remedy = "look for hung mounts or a very high load on the VM: uptime; ps -eo stat,cmd"
-            if spec.scheme == "winrm":
-                remedy = "look for a very high load on the VM, or a WMI that hangs"
-            return ConnectionProblem(Problem.TIMEOUT, detail, remedy)
-        if truncated:
-            return dropped(spec.name, f"connection lost in the middle of the collector's output, which {truncated}")
-        said = output.stdout.strip() or output.stderr.strip()
-        if spec.scheme == "winrm":
-            detail = f"{spec.name}: no collector output; PowerShell says {show(said) if said else 'nothing'}"
-            remedy = "check that the endpoint runs scripts (PowerShell 4.0 or newer), or publishes the collector (README, Windows)"
-            return ConnectionProblem(Problem.NOT_WINDOWS, detail, remedy)
-        if spec.scheme not in SSH_SCHEMES:
-            reason = output.last_line or f"status {output.status}, output {show(output.stdout)}"
-            return ConnectionProblem(Problem.TRANSPORT, f"{spec.scheme}://{spec.name}: {reason}", testinfra_backends.remedy(spec))
-        if output.status is None and not output.stdout:
-            return dropped(spec.name, "the connection ended before the collector printed anything")
-        detail = f"{spec.name}: no collector output (status {output.status}); the VM says {show(said) if said else 'nothing'}"
-        remedy = (
-            "check that the account has a POSIX login shell (Windows: cmd.exe or PowerShell) and no forced command; "
-            "a Windows VM without OpenSSH needs winrm://"
-        )
-        return ConnectionProblem(Problem.NOT_LINUX, detail, remedy)
+        sent = self.windows_collector if result.system == "windows" else self.collector
+        return replace(result, target=self.id, started=started, finished=finished, stderr=stderr, collector=digest(sent))
 
 
 def _header(nonce: str) -> bytes:

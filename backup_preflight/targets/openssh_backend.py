@@ -16,6 +16,7 @@ _COMPARE = (
     "compare the key on the VM (cat /etc/ssh/ssh_host_*_key.pub | ssh-keygen -lf -), then correct known_hosts with "
     "ssh-keygen -R and ssh-keyscan; for a new VM, run once with --accept-new-host-keys"
 )
+_LOST = r"closed by|Connection reset|Broken pipe|timed out|Timeout, server|disconnect|^ssh_dispatch_run_fatal"
 # ssh's own messages, which are English in every locale; the first that matches is the reason.
 _REASONS: tuple[tuple[str, Problem, str], ...] = (
     (
@@ -27,6 +28,16 @@ _REASONS: tuple[tuple[str, Problem, str], ...] = (
     (r"Connection refused", Problem.REFUSED, "check that sshd runs on the VM and listens on that port (host:port)"),
     (r"No route to host|Network is unreachable|Permission denied \(ip", Problem.NO_ROUTE, "check routes, VPN and firewall here"),
     (r"timed out|Timeout, server", Problem.TIMEOUT, _NSG),
+    (
+        r"Unable to negotiate",
+        Problem.KEY_EXCHANGE,
+        "allow the algorithm that it offers for this VM (KexAlgorithms, HostKeyAlgorithms in your ssh config), or better update its sshd",
+    ),
+    (
+        r"invalid format|invalid characters|Protocol major versions differ|Bad remote protocol version|banner line",
+        Problem.NOT_SSH,
+        "check the port (host:port): another service answers there, or a proxy on the way",
+    ),
     (
         r"Permission denied|Too many authentication failures|No supported authentication|No more authentication",
         Problem.AUTHENTICATION,
@@ -49,8 +60,11 @@ class OpensshBackend(SshBackend):
         """Run one command line in the login shell. Raises ConnectionProblem."""
         started = time.monotonic()
         output = process.execute(self._arguments(command), stdin, seconds, {"LC_ALL": "C"})
-        if output.status == _FAILED and (problem := self._problem(output, time.monotonic() - started)):
-            raise problem
+        if output.status == _FAILED:
+            if problem := self._problem(output, time.monotonic() - started):
+                raise problem
+            if any(re.search(_LOST, line) for line in output.stderr_text.splitlines()):
+                output.status = None
         return output
 
     def close(self) -> None:

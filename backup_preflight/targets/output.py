@@ -17,26 +17,28 @@ STDERR_BYTES = 64 * 1024
 class Output:
     """Standard output, the end of standard error, and how it ended.
 
-    ``status``: the exit status, None without one (connection lost, killed by a signal). ``late``: stopped at the deadline.
+    ``status``: the exit status, None without one: connection lost, or with ``signalled`` killed by a signal there.
+    ``late``: stopped at the deadline.
     """
 
     stdout: bytearray = field(default_factory=bytearray)
     stderr: bytearray = field(default_factory=bytearray)
     status: int | None = None
     late: bool = False
+    signalled: bool = False
+    errors_seen: int = 0
 
     def add_stdout(self, data: bytes) -> None:
         """Raises ConnectionProblem past ``recording.MAX_BYTES``."""
         self.stdout += data
         if len(self.stdout) > MAX_BYTES:
-            raise ConnectionProblem(
-                Problem.TRANSPORT,
-                f"the output goes past {MAX_BYTES:,} bytes and begins with {show(self.stdout)}",
-                "look for a program that prints without end in the login scripts or in a forced command of this account",
-            )
+            raise _too_much("output", self.stdout)
 
     def add_stderr(self, data: bytes) -> None:
-        """Keeps the end."""
+        """Keeps the end. Raises ConnectionProblem past ``recording.MAX_BYTES``."""
+        self.errors_seen += len(data)
+        if self.errors_seen > MAX_BYTES:
+            raise _too_much("error output", data)
         self.stderr += data
         del self.stderr[:-STDERR_BYTES]
 
@@ -50,6 +52,14 @@ class Output:
         """The last line of standard error that is not blank, at most 300 characters."""
         lines = [line.strip() for line in self.stderr_text.splitlines() if line.strip()]
         return printable(lines[-1][:300]) if lines else ""
+
+
+def _too_much(what: str, data: bytes | bytearray) -> ConnectionProblem:
+    return ConnectionProblem(
+        Problem.OUTPUT,
+        f"the {what} goes past {MAX_BYTES:,} bytes; it holds {show(data)}",
+        "look for a program that prints without end in the login scripts or in a forced command of this account",
+    )
 
 
 def show(data: bytes | bytearray) -> str:

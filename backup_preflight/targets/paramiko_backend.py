@@ -6,6 +6,7 @@ more than 2 MB of standard error.
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import socket
 import threading
@@ -51,7 +52,8 @@ class ParamikoBackend(SshBackend):
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise dropped(self.spec.name, str(error) or type(error).__name__) from None
         finally:
-            channel.close()
+            with contextlib.suppress(Exception):  # paramiko says goodbye, and whoever it says it to may be gone
+                channel.close()
 
     def close(self) -> None:
         """Close the connection; the next command opens a new one."""
@@ -104,10 +106,13 @@ def _exchange(channel: paramiko.Channel, stdin: bytes, deadline: float) -> Outpu
                 selector.select(min(remaining, 0.02 if pending else 0.2))
     if channel.exit_status_ready() and channel.exit_status >= 0:
         output.status = channel.exit_status
+    else:
+        output.signalled = bool(channel.eof_received)  # sshd ends the streams in order, and tells of a signal instead of a status
     return output
 
 
 def _drain(channel: paramiko.Channel, output: Output) -> None:
+    """Ends, whatever comes: an output has a limit."""
     while channel.recv_ready():
         output.add_stdout(channel.recv(_CHUNK))
     while channel.recv_stderr_ready():

@@ -6,10 +6,10 @@ import re
 import urllib.parse
 from pathlib import Path
 
-from backup_preflight.errors import UsageError
 from backup_preflight.targets import winrm_settings as winrm
 from backup_preflight.targets.entry import SCHEME, Entry
 from backup_preflight.targets.options import Options
+from backup_preflight.targets.paths import expand_user, is_directory, why_unreadable
 from backup_preflight.targets.secret import Secret
 from backup_preflight.targets.spec import (
     CONTAINER_SCHEMES,
@@ -20,7 +20,6 @@ from backup_preflight.targets.spec import (
     check_host,
     check_sudo_user,
     check_user,
-    existing_file,
     nearest,
 )
 
@@ -60,7 +59,7 @@ def _check_name(entry: Entry, scheme: str, name: str) -> None:
     """What stands for the host in the schemes that reach no host by network."""
     if scheme == "local" and name not in ("", "localhost"):
         raise entry.error("local:// is this machine and takes no host name; use ssh://HOST or paramiko://HOST")
-    if scheme == "chroot" and not (name.startswith("/") and Path(name).is_dir()):
+    if scheme == "chroot" and not (name.startswith("/") and is_directory(Path(name))):
         raise entry.error("chroot:// takes the absolute path of an existing directory, such as chroot:///mnt/image")
     if scheme in CONTAINER_SCHEMES and not _CONTAINER.fullmatch(name):
         raise entry.error(f"{scheme}:// takes a name of letters, digits and ._:/- that does not begin with '-'")
@@ -111,10 +110,10 @@ def _settings(entry: Entry, options: Options, scheme: str, query: str) -> dict[s
         "sudo": scheme != "winrm" and (given["sudo"] == "true" if "sudo" in given else options.sudo or "sudo_user" in given),
         "sudo_user": user,
         "timeout": float(given.get("timeout", options.connect_timeout)),
-        "ssh_config": Path(config).expanduser() if config else None,
-        "ssh_identity_file": Path(identity).expanduser() if identity else None,
+        "ssh_config": expand_user(config) if config else None,
+        "ssh_identity_file": expand_user(identity) if identity else None,
         "accept_new_host_keys": options.accept_new_host_keys,
-        "ansible_inventory": str(Path(inventory).expanduser()) if inventory else None,
+        "ansible_inventory": str(expand_user(inventory)) if inventory else None,
         "force_ansible": given["force_ansible"] == "true" if "force_ansible" in given else options.force_ansible,
         "winrm": winrm.winrm_settings(entry, given if scheme == "winrm" else {}),
         "tool": tuple((key, given[key]) for key in _TOOL if key in given),
@@ -145,7 +144,8 @@ def _check_value(entry: Entry, key: str, given: dict[str, str]) -> None:
     if key in _TOOL and not re.fullmatch(r"(?!-)[A-Za-z0-9._:/@-]+", given[key]):
         raise entry.error(f"{key} begins with '-' or has a character that is not allowed there")
     if key in _FILES:
-        try:
-            given[key] = str(existing_file(given[key], key))
-        except UsageError as error:
-            raise entry.error(str(error)) from None
+        path = expand_user(given[key])
+        if reason := why_unreadable(path):
+            # The entry is shown, but not this part alone: where two entries were run into one, it holds a password.
+            raise entry.error(f"{key}: {reason}; name a file that you can read")
+        given[key] = str(path)

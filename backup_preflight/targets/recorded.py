@@ -7,6 +7,7 @@ from pathlib import Path
 
 from backup_preflight.errors import UsageError
 from backup_preflight.recording import SUFFIX, NotARecording, NotRead, Recording, load
+from backup_preflight.targets.paths import expand_user, is_directory
 from backup_preflight.targets.spec import Spec
 
 _NAMED = 5
@@ -32,17 +33,20 @@ def expand_recorded(spec: Spec) -> list[Spec]:
 
     Raises UsageError, and NotARecording for bad files.
     """
-    path = Path(spec.name).expanduser()
-    if path.is_dir():
+    path = expand_user(spec.name)
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in it
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise spec.entry.error(f"{reason}; name a recording or a directory of recordings") from None
+    if is_directory(path):
         # Hidden files are half written: those of a run under way, or of one that was killed.
         found = (file for file in path.rglob(f"*{SUFFIX}") if not file.name.startswith("."))
         files = sorted(found, key=lambda file: (file.name, file))
         if not files:
             raise spec.entry.error(f"the directory has no *{SUFFIX} file; write some with --record {path}")
-    elif path.exists():
-        files = [path]
     else:
-        raise spec.entry.error("there is no such file or directory; name a recording or a directory of recordings")
+        files = [path]
     entries = [_entry(spec, file) for file in files]
     if bad := [str(entry) for entry in entries if isinstance(entry, NotARecording)]:
         more = f" (and {len(bad) - _NAMED} more)" if len(bad) > _NAMED else ""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from backup_preflight.errors import UsageError
 from backup_preflight.targets.entry import Entry
+from backup_preflight.targets.paths import expand_user, why_unreadable
 from backup_preflight.targets.secret import Secret
 from backup_preflight.targets.winrm_settings import WinRm
 
@@ -82,9 +83,7 @@ def check_sudo_user(entry: Entry, user: str | None) -> str | None:
 
 def existing_file(value: str, what: str) -> Path:
     """The file, which must be readable. Raises UsageError."""
-    path = Path(value).expanduser()
-    try:
-        with path.open("rb"):
-            return path
-    except OSError as error:
-        raise UsageError(f"{what} {value}: {error.strerror}; name a file that you can read") from None
+    path = expand_user(value)
+    if reason := why_unreadable(path):
+        raise UsageError(f"{what} {value}: {reason}; name a file that you can read")
+    return path

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from backup_preflight.errors import UsageError
 from backup_preflight.targets.host_config import LISTS, HostConfig
+from backup_preflight.targets.paths import expand_user
 
 SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")
 _MAX_DEPTH = 16
@@ -81,7 +82,7 @@ def _apply(result: HostConfig, file: Path, *, active: bool, final: bool, depth: 
         elif keyword == "include":
             for pattern in _words(rest, file):
                 base = Path("~/.ssh").expanduser() if file != SYSTEM_CONFIG else SYSTEM_CONFIG.parent
-                for name in sorted(glob(str(base / Path(pattern).expanduser()))):  # noqa: PTH207  (absolute patterns)
+                for name in sorted(glob(str(base / expand_user(pattern)))):  # noqa: PTH207  (absolute patterns)
                     _apply(result, Path(name), active=True, final=final, depth=depth + 1)
         else:
             _set(result, keyword, rest)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -58,6 +59,7 @@ class WinRmBackend(base.BaseBackend):
             query = "&".join(f"{key}={value}" for key, value in keys.items() if key not in {"ssl", "sudo", "sudo_user"})
             self.spec = parse(Entry(f"winrm://{hostspec}{'?' if query else ''}{query}", "host"), Options())
         super().__init__(self.spec.name)
+        self._connections = _Connections()
 
     def collect(self, run: WindowsCollectorRun, seconds: float = READ_SECONDS) -> Output:
         """Run the collector in one PowerShell pipeline. Raises ConnectionProblem."""
@@ -121,6 +123,7 @@ class WinRmBackend(base.BaseBackend):
         try:
             return within(seconds + _CLOSE_SECONDS, call)
         except Late:
+            self._connections.end()  # what waits there, in another thread, ends
             failure = self._late(seconds)
         except ConnectionProblem:
             raise
@@ -153,6 +156,7 @@ class WinRmBackend(base.BaseBackend):
         wsman.transport.session = session = wsman.transport._build_session()  # noqa: SLF001  (the only way to its adapters)
         for adapter in session.adapters.values():
             _limit(adapter)
+            self._connections.watch(adapter)
         return wsman
 
     def get_pytest_id(self) -> str:
@@ -206,6 +210,47 @@ def _limit(adapter: Any) -> None:
         return response  # type: ignore[no-any-return]
 
     adapter.send = send
+
+
+class _Connections:
+    """Every socket that an adapter of requests opens: nothing else gives away those in use."""
+
+    def __init__(self) -> None:
+        self._sockets: list[Any] = []
+        self._ended = False
+
+    def watch(self, adapter: Any) -> None:
+        """Note what it opens from now on."""
+        manager = adapter.poolmanager
+        manager.pool_classes_by_scheme = {scheme: self._noting(kind) for scheme, kind in manager.pool_classes_by_scheme.items()}
+
+    def end(self) -> None:
+        """End them, whoever waits for them, and allow no other one."""
+        self._ended = True
+        for sock in self._sockets:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def _noting(self, create_pool: Callable[..., Any]) -> Callable[..., Any]:
+        def pool(*args: Any, **kwargs: Any) -> Any:
+            made = create_pool(*args, **kwargs)
+            create = made._new_conn  # noqa: SLF001  (urllib3's own place for it)
+            made._new_conn = lambda: self._noted(create())  # noqa: SLF001
+            return made
+
+        return pool
+
+    def _noted(self, connection: Any) -> Any:
+        connect = connection.connect
+
+        def connect_and_note() -> None:
+            if self._ended:
+                raise ConnectionAbortedError("given up")
+            connect()
+            self._sockets.append(connection.sock)  # a connection that will be closed soon forgets its socket
+
+        connection.connect = connect_and_note
+        return connection
 
 
 def _bounded(iterate: Callable[[int], Iterator[bytes]]) -> Callable[..., Iterator[bytes]]:

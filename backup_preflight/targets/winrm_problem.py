@@ -103,7 +103,7 @@ def _connection(spec: Spec, error: BaseException) -> ConnectionProblem:
     place, port = where(spec), spec.port or spec.winrm.port
     causes = list(_causes(error))
     if isinstance(error, TooLarge):
-        return ConnectionProblem(Problem.TRANSPORT, f"{place}: {error}", "check that this port is WinRM's")
+        return ConnectionProblem(Problem.OUTPUT, f"{place}: {error}", "check that this port is WinRM's")
     if tls := next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None):
         return _tls(spec, tls)
     if any(isinstance(cause, socket.gaierror) for cause in causes):

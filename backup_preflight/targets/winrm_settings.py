@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backup_preflight.targets.entry import Entry
+from backup_preflight.targets.paths import expand_user
 
 AUTHS = ("negotiate", "ntlm", "kerberos", "credssp", "basic", "certificate")
 WITHOUT_PASSWORD = ("kerberos", "certificate")
@@ -83,4 +84,4 @@ def winrm_settings(entry: Entry, given: Mapping[str, str]) -> WinRm:
 
 
 def _path(given: Mapping[str, str], key: str) -> Path | None:
-    return Path(given[key]).expanduser() if key in given else None
+    return expand_user(given[key]) if key in given else None

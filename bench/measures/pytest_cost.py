@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from backup_preflight import recording
 from bench.measures.reading import RECORDING
 from bench.running import ROOT, Ran, Row, alternating, plain_pytest, pytest, reports, run
 
@@ -20,8 +21,9 @@ ALL_CHECKS = 80
 def _recorded(directory: Path, count: int) -> Path:
     folder = directory / str(count)
     folder.mkdir()
+    healthy = recording.load(RECORDING)
     for number in range(count):
-        shutil.copy(RECORDING, folder / f"vm{number}.recording")
+        recording.save(replace(healthy, target=f"vm{number}"), folder, f"vm{number}")
     return folder
 
 

@@ -25,6 +25,8 @@ _REFUSED = 2150858817
 class Behaviour:
     """What goes wrong. ``cut``, ``drip``, ``flood``: the action at whose answer the connection is cut, never ends, has no end in size.
 
+    ``garbage``: the action that is answered with what is no XML.
+
     ``idle``: how often Receive says that nothing has come yet.
     """
 
@@ -35,6 +37,7 @@ class Behaviour:
     cut: str = ""
     drip: str = ""
     flood: str = ""
+    garbage: str = ""
 
 
 @dataclass
@@ -157,6 +160,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             status, body = 200, wsman.response(request, self.service.answer(request))
         except wsman.Fault as fault:
             status, body = 500, wsman.fault(request, fault)
+        if request.action == self.service.behaviour.garbage:
+            body = b"\x00<s:Envelope><not closed"
         if request.action in {self.service.behaviour.cut, self.service.behaviour.drip, self.service.behaviour.flood}:
             self._misbehave(request.action, body)
         elif encrypted:

@@ -32,7 +32,7 @@ WIRESERVER = ("http", "wireserver")
 PLUGIN = ("http", "hostgaplugin")
 ELSEWHERE: Changes = {
     "run": edited("run", virtualization="kvm"),
-    "dmi": kv(chassis_asset_tag="", sys_vendor="QEMU", product_name="Standard PC"),
+    "dmi": kv(chassis_asset_tag=""),
     "deployment": ABSENT,
     WIRESERVER: TIMEOUT,
     PLUGIN: TIMEOUT,

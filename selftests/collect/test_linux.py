@@ -111,7 +111,6 @@ def test_a_guest_with_agent(guest: Guest, shell: str) -> None:
         f"{EXTENSION}\tmain/WaagentLib.py\t    from distutils.version import LooseVersion",
     ]
     assert run.lines("snapshot_certificates") == ["AB12\tyes\tno\tunknown"]
-    assert run.lines("goal_state_hosts") == ["store.blob.core.windows.net", "umsa1.blob.core.windows.net"]
     assert run.values("lib_dir_space")["mount"] == "/"
     assert int(run.values("lib_dir_space")["free_kib"]) > 0
     assert re.fullmatch(r"\d+\t.*history/.*waagent_status.json", run.lines("agent_status")[0])
@@ -163,6 +162,11 @@ def test_nothing_answers_and_commands_hang(tmp_path: Path, shell: str) -> None:
     }  # fmt: skip
 
 
+def test_the_storage_hosts_are_those_of_the_goal_state(guest: Guest) -> None:
+    run = installed(guest).run()
+    assert list(run.recording.subjects("https")) == ["store.blob.core.windows.net", "umsa1.blob.core.windows.net"]
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_hostile_file_stays_inside_its_section(guest: Guest, shell: str) -> None:
     other = "f" * 32
@@ -210,7 +214,7 @@ def test_an_ordinary_user_is_told_denied_and_not_absent(guest: Guest) -> None:
     run = installed(guest).run(wrap="setpriv --reuid 65534 --regid 65534 --clear-groups")
     denied = {name for (name, _), section in run.recording.sections.items() if section.status is Status.DENIED}
     assert denied >= {
-        "goal_state_hosts", "agent_status", "lib_dir", "disable_agent", "provisioned", "wireserver_endpoint", "deployment",
+        "agent_status", "lib_dir", "disable_agent", "provisioned", "wireserver_endpoint", "deployment",
         "provision_guest_agent",
         "extensions", "snapshot_status_files", "snapshot_freeze_tool", "snapshot_imports", "snapshot_certificates", "mount_open",
         "iptables", "nft",

@@ -121,7 +121,7 @@ def test_an_answer_without_end_in_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backup_preflight.targets.winrm_backend._MOST", 1_000_000)
     with windows(behaviour=Behaviour(flood="Receive")) as server:
         found = problem(target(server))
-    assert found.problem is Problem.TRANSPORT
+    assert found.problem is Problem.OUTPUT
     assert "goes past 1,000,000 bytes" in found.detail
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from backup_preflight.facts.collector import Collector, collector
 from backup_preflight.facts.linux.agent import Agent
 from backup_preflight.facts.linux.disks import Disks
 from backup_preflight.facts.linux.extension import Extension
 from backup_preflight.facts.linux.network import Network
 from backup_preflight.facts.linux.system import System
-from backup_preflight.facts.observation import NotObserved
+from backup_preflight.facts.observation import NotObserved, key_values
 from backup_preflight.recording import Recording
 
 
@@ -58,6 +59,12 @@ class LinuxFacts:
         except NotObserved:
             root = False
         return ", ".join([*words, "read as root" if root else "read without root"])
+
+    @property
+    def collector(self) -> Collector:
+        """What read this VM."""
+        run = key_values(self.recording.section("run").text)
+        return collector("linux", run.get("collector", ""), run.get("sha256", ""), self.recording.collector)
 
     @property
     def deployment(self) -> str | None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from backup_preflight.facts.network import Block
-from backup_preflight.facts.observation import is_number, json_value
+from backup_preflight.facts.observation import is_number, json_value, quoted
 
 WIRESERVER = ipaddress.ip_address("168.63.129.16")
 
@@ -24,7 +24,7 @@ def iptables_block(saved: str, port: int) -> Block | None:
     for table, chains, policies in _iptables_tables(saved):
         rule = _walk_iptables(chains, "OUTPUT", port, set())
         if rule and _target(rule) in {"DROP", "REJECT"}:
-            return Block(f"iptables table {table}: {rule}", f"sudo iptables -t {table} {rule.replace('-A ', '-D ', 1)}")
+            return Block(f"iptables table {table}: {rule}", f"sudo iptables -t {table} {quoted(rule).replace('-A ', '-D ', 1)}")
         if rule is None and policies.get("OUTPUT") == "DROP":
             allow = f"sudo iptables -t {table} -I OUTPUT -d {WIRESERVER} -p tcp --dport {port} -j ACCEPT"
             return Block(f"iptables table {table}: the policy of OUTPUT is DROP", allow)

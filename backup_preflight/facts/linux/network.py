@@ -13,11 +13,13 @@ from backup_preflight.facts.linux.firewall import iptables_block, iptables_table
 from backup_preflight.facts.linux.leases import fabric_addresses
 from backup_preflight.facts.linux.system import System
 from backup_preflight.facts.network import WIRESERVER, Block, Endpoint, probed
-from backup_preflight.facts.observation import NotObserved, is_number, key_values, optional_text, text, unreadable
+from backup_preflight.facts.observation import NotObserved, is_number, key_values, optional_text, quoted, text, unreadable
 from backup_preflight.recording import Recording, Section, Status
 
 WIRESERVER_ROUTE = "10813FA8"
 """168.63.129.16 as /proc/net/route writes it: the agent looks for exactly this."""
+
+_INTERFACE = re.compile(r"[A-Za-z0-9_.:@+-]{1,15}")
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,8 @@ class Network(network.Network):
         name = key_values(optional_text(self.recording.section("primary_interface")) or "").get("name", "")
         if not name:
             raise NotObserved(Status.ERROR, "there is no default route")
+        if not _INTERFACE.fullmatch(name):
+            raise unreadable("the name of the primary interface", name)
         return name
 
     @cached_property
@@ -306,11 +310,11 @@ class Network(network.Network):
 
     def ask_storage(self, host: str) -> str:
         """Repeats a probe of a storage host by hand."""
-        return f"curl -sv --max-time 10 -o /dev/null https://{host}/"
+        return f"curl -sv --max-time 10 -o /dev/null {quoted(f'https://{host}/')}"
 
     def remove_route(self, route: str) -> str:
         """Removes one of ``special_routes``."""
-        return f"sudo ip route del {route.split(' dev ')[0]}"
+        return f"sudo ip route del {quoted(route.split(' dev ')[0])}"
 
     @property
     def show_route(self) -> str:

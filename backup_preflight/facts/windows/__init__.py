@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from backup_preflight.facts.collector import Collector, collector
 from backup_preflight.facts.observation import NotObserved
 from backup_preflight.facts.windows.agent import Agent
 from backup_preflight.facts.windows.disks import Disks
@@ -79,6 +80,11 @@ class WindowsFacts:
         except NotObserved:
             return []
         return [] if mode == "FullLanguage" else [f"PowerShell in {mode} mode"]
+
+    @property
+    def collector(self) -> Collector:
+        """What read this VM."""
+        return collector("windows", *self.system.collector, self.recording.collector)
 
     @property
     def deployment(self) -> str | None:

@@ -38,6 +38,14 @@ class System:
         return True
 
     @property
+    def collector(self) -> tuple[str, str]:
+        """Version of the collector, and the digest that it took of its own file; empty what it does not say."""
+        try:
+            return self._run.text("collector"), self._run.text("sha256")
+        except NotObserved:
+            return "", ""
+
+    @property
     def account(self) -> str:
         r"""The account that read the VM, ``DOMAIN\user``."""
         try:

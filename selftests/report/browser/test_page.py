@@ -38,7 +38,8 @@ def names(page: Page) -> list[str]:
 
 def test_it_says_first_what_matters(show: Show) -> None:
     page = show(three())
-    assert page.locator(".sentence").inner_text() == "1 of 3 VMs not ready for Azure Backup; start with bad-vm; 1 more could not be judged."
+    sentence = page.locator(".sentence").inner_text()
+    assert sentence == "1 of 3 VMs is not ready for Azure Backup; start with bad-vm; 1 more could not be judged."
     tiles = {tile.locator("dt").inner_text(): tile.locator("dd").inner_text() for tile in page.locator(".tile").all()}
     states = {"not ready": "1", "unreachable": "0", "could not be judged": "1", "ready": "1"}
     assert tiles == {**states, "✕ fail": "3", "? undetermined": "19", "✓ pass": "108", "· not applicable": "23"}
