@@ -34,6 +34,13 @@ _AGENT_DEAD = {"LIN-02", "LIN-09"}
 """Checks after whose failure the agent cannot report to the fabric."""
 
 
+_WORKER_STAYS = (
+    "age() { ps -o etimes= -p $(pgrep -of \"$1\"); }; daemon=$(age '[w]aagent -daemon') worker=$(age '[-]run-exthandlers') && "
+    "{ [ $((daemon - worker)) -lt 55 ] || [ $worker -gt 62 ]; }"
+)
+"""It is the daemon's first one, or a minute old: an agent that could not reach the fabric has ended its worker meanwhile."""
+
+
 @dataclass
 class Outcome:
     """What came of one fault. ``problems`` is empty when everything was as it must be."""
@@ -255,8 +262,9 @@ def _repair(guest: _Guest) -> None:
 
 
 def _await_report(host: Host, uploads: int) -> None:
-    """The agent's own word: it has to report itself as ready once more."""
+    """The agent's own word: it has to report itself as ready once more. Then as long as the suite wants a worker to have lived."""
     host.wait_for(lambda: host.uploads > uploads and host.is_ready(), "the agent reports again after the repair")
+    host.until(_WORKER_STAYS)
 
 
 def _shown(result: Result) -> str:
