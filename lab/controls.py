@@ -25,15 +25,15 @@ def control(lab: RunningLab, recordings: Path) -> list[Outcome]:
         lab.lab.start(name, deployment="one-cloud-service")
     for name in _ONE_TOO_MANY:
         Host(lab.lab, name).wait_until_ready()
-    scratch, unprivileged = recordings.parent / "controls", recordings.parent / "unprivileged"
+    scratch = recordings.parent / "controls"
+    lab.lab.name("healthy", "unprivileged")  # two recordings of one name could not be judged together
     outcomes = [
         _judged("healthy", "a healthy guest, read with sudo", suite.read(lab, ["healthy"], record=recordings)["healthy"]),
         _judged("healthy-as-root", "a healthy guest, read as root", suite.read(lab, ["healthy"], user="root", record=scratch)["healthy"]),
-        _unprivileged(suite.read(lab, ["healthy"], user="plain", record=unprivileged)["healthy"]),
+        _unprivileged(suite.read(lab, ["unprivileged"], user="plain", record=recordings)["unprivileged"]),
         _fleet("four-of-one-deployment", "", suite.read(lab, _ONE_TOO_MANY[:4], record=scratch)[FLEET]),
         _fleet("five-of-one-deployment", "CP-03", suite.read(lab, _ONE_TOO_MANY, record=scratch)[FLEET]),
     ]
-    (unprivileged / "healthy.recording").replace(recordings / "unprivileged.recording")
     outcomes[0].problems += _agents_own_word(Host(lab.lab, "healthy"))
     return outcomes
 

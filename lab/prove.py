@@ -279,14 +279,15 @@ def check_recordings(outcomes: Sequence[Outcome], recordings: Path) -> None:
             found = {result.check: result.verdict for result in _findings(results)}
             if found != expected:
                 by_name[name].problems.append(f"2017: wanted {expected}, found {found}")
-    for error in ERRORS:
-        concerned = {outcome.fault.name for outcome in outcomes if _first_failure(outcome.fault) in _checks_of(error)}
-        if not concerned:
-            continue
-        for name, results in suite.judge(recordings, "--error", error.code).items():
-            first = next((id_ for id_, result in results.items() if result.verdict == FAIL), None)
-            if name in concerned and first != _first_failure(by_name[name].fault):
-                by_name[name].problems.append(f"--error {error.code} names {first} first")
+    first = {outcome.fault.name: _first_failure(outcome.fault) for outcome in outcomes}
+    errors = [error for error in ERRORS if _checks_of(error) & {*first.values()}]
+    with ThreadPoolExecutor(2) as pool:  # as many as the lab has processors
+        judged = list(pool.map(lambda error: suite.judge(recordings, "--error", error.code), errors))
+    for error, vms in zip(errors, judged, strict=True):
+        for name, results in vms.items():
+            found_first = next((id_ for id_, result in results.items() if result.verdict == FAIL), None)
+            if first.get(name) in _checks_of(error) and found_first != first[name]:
+                by_name[name].problems.append(f"--error {error.code} names {found_first} first")
 
 
 def _first_failure(fault: Fault) -> str | None:
