@@ -313,7 +313,7 @@ def test_a_server_that_takes_the_connection_and_is_silent(guest: Guest) -> None:
     setup = f'python3 -c "{server}" & echo $! >> daemons\nuntil [ -e up ]; do :; done\n'
     run = guest.run(setup=setup, storage_endpoints="store.example")
     assert run.section("https", "store.example").status is Status.ERROR
-    assert run.section("https", "store.example").detail == "silent (5 s)"
+    assert run.section("https", "store.example").detail == "silent (8 s)"
 
 
 def test_the_primary_interface_is_systemd_networkds(guest: Guest) -> None:
