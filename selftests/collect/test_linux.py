@@ -151,7 +151,7 @@ def test_nothing_answers_and_commands_hang(tmp_path: Path, shell: str) -> None:
     setup = NO_ANSWER + "mkdir -p layers/root/run/systemd/system layers/root/run/NetworkManager"
     run = guest.run(shell, setup, storage_endpoints="a.example,b.example")
     assert run.status == 0
-    assert run.seconds < 15
+    assert run.seconds < 40  # about 13 on an idle machine; what hangs would take 100
     assert run.left == []
     timeouts = {key for key, section in run.recording.sections.items() if section.status is Status.TIMEOUT}
     assert timeouts >= {
