@@ -30,7 +30,7 @@ from backup_preflight.targets.entry import Entry
 from backup_preflight.targets.parse import parse as parse_entry
 from backup_preflight.verdict import Judge, Rules, Verdict
 from selftests import recordings, windows_recordings
-from selftests.recordings import Key, Part, render
+from selftests.recordings import Key, Part, real_recordings, render
 from selftests.targets.test_inventory import HOSTVARS
 
 REAL = Path(__file__).parents[1] / "real"
@@ -220,7 +220,7 @@ chroot:///mnt/image
 
 
 def _load() -> dict[str, Target]:
-    real = [load(path) for path in sorted(REAL.glob("*.recording"))]
+    real = [load(path) for path in real_recordings()]
     whole = [render(recordings.HEALTHY), render(recordings.unprivileged()), render(_WINDOWS, system="windows")]
     sections = _sections(recordings.HEALTHY, *real)
     runs: dict[str, tuple[Callable[[bytes], None], Sequence[bytes]]] = {
