@@ -65,7 +65,7 @@ check_parameters() {
 refuse() { echo "linux.sh: the parameter $1 is not valid" >&2 && exit 2; }
 
 own_digest() { # of the file that this is; nothing when it came on standard input
-  case $({ sed -n '2{p;q;}' <"$0"; } 2>/dev/null) in
+  case $({ sed -n '2{p;q;}' <"$0" | tr -d '\000'; } 2>/dev/null) in # it may be the shell itself: bash complains of NULs
     '# Azure Backup preflight: the collector'*) { sha256sum <"$0" | cut -c 1-64; } 2>/dev/null ;;
   esac
 }

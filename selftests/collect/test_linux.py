@@ -86,9 +86,9 @@ def test_a_guest_with_agent(guest: Guest, shell: str) -> None:
     assert run.errors == ""
     assert run.written == []
     assert run.left == []
-    assert run.seconds < 8
     assert {name for name, _ in run.recording.sections} == documented_sections() - {
         "log",
+        "later_processes",
         "core_packages" if not shutil.which("rpm") else "",
         "ifupdown" if not Path("/etc/network/interfaces").exists() else "",
         "ifcfg",
@@ -164,7 +164,7 @@ def test_nothing_answers_and_commands_hang(tmp_path: Path, shell: str) -> None:
 
 def test_the_storage_hosts_are_those_of_the_goal_state(guest: Guest) -> None:
     run = installed(guest).run()
-    assert list(run.recording.subjects("https")) == ["store.blob.core.windows.net", "umsa1.blob.core.windows.net"]
+    assert sorted(run.recording.subjects("https")) == ["store.blob.core.windows.net", "umsa1.blob.core.windows.net"]
 
 
 @pytest.mark.parametrize("shell", SHELLS)
