@@ -206,11 +206,12 @@ def test_two_runs_leave_no_trace(sshd: Sshd, accounts: Accounts) -> None:
 
     def files() -> list[tuple[str, int]]:
         roots = (account.home, Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))
-        found = (entry for root in roots for entry in _owned(root.rglob("*"), owner))
-        return sorted((str(path), path.lstat().st_mtime_ns) for path in found)
+        # Not rglob, which fails where another program removes a folder while it looks into it.
+        found = (Path(folder, name) for root in roots for folder, folders, names in os.walk(root) for name in (*folders, *names))
+        return sorted((str(path), status.st_mtime_ns) for path, status in _owned(found, owner))
 
     def processes() -> set[Path]:
-        return set(_owned(Path("/proc").glob("[0-9]*"), owner))
+        return {path for path, _ in _owned(Path("/proc").glob("[0-9]*"), owner)}
 
     before, running = files(), processes()
     for _ in range(2):
@@ -221,12 +222,13 @@ def test_two_runs_leave_no_trace(sshd: Sshd, accounts: Accounts) -> None:
         assert time.monotonic() < deadline, left
 
 
-def _owned(paths: Iterable[Path], owner: int) -> Iterator[Path]:
+def _owned(paths: Iterable[Path], owner: int) -> Iterator[tuple[Path, os.stat_result]]:
     """Those that belong to a user; what vanishes meanwhile belongs to nobody."""
     for path in paths:
         with contextlib.suppress(FileNotFoundError):
-            if path.lstat().st_uid == owner:
-                yield path
+            status = path.lstat()
+            if status.st_uid == owner:
+                yield path, status
 
 
 def test_a_vm_is_not_ready_when_a_check_of_ours_has_failed() -> None:

@@ -20,8 +20,8 @@ _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
-# GitHub takes a line that begins with "::", or holds "##[", for a command; Azure Pipelines one that holds "##vso[".
-_COMMAND = re.compile(r"^(?P<indent>\s*):(?=:)|#(?=#(?:vso)?\[)", re.MULTILINE | re.IGNORECASE)
+# GitHub takes a line like "::word::", or one that holds "##[", for a command; Azure Pipelines one that holds "##vso[".
+_COMMAND = re.compile(r"^(?P<indent>\s*):(?=:.*::)|#(?=#(?:vso)?\[)", re.MULTILINE | re.IGNORECASE)
 
 
 def printable(text: str) -> str:

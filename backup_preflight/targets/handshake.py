@@ -24,7 +24,7 @@ def shake_hands(sock: socket.socket | paramiko.Channel, config: HostConfig, time
     keys = HostKeyCheck(config, accept_new=accept_new)
     transport = paramiko.Transport(sock, packetizer_class=BoundedPacketizer)
     try:
-        transport.banner_timeout = transport.handshake_timeout = 3 * timeout  # ours come first: see _negotiate
+        transport.banner_timeout = 3 * timeout  # ours comes first: see _negotiate
         options = transport.get_security_options()
         options.key_types = keys.preferred(tuple(options.key_types))
         _negotiate(transport, config, timeout)

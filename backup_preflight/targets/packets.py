@@ -20,6 +20,9 @@ class BoundedPacketizer(Packetizer):
         super().__init__(socket)
         self.banner = b""
 
+    def start_handshake(self, timeout: float) -> None:
+        """No timer: ``shake_hands`` waits no longer than it may, and paramiko's is a thread that outlives a broken connection."""
+
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:  # noqa: FBT001, FBT002  (paramiko's signature)
         """Raises SSHException for a size that no honest server announces, before anything is read."""
         if not 0 <= n <= MAX_PACKET:

@@ -86,9 +86,9 @@ def test_a_guest_with_agent(guest: Guest, shell: str) -> None:
     assert run.errors == ""
     assert run.written == []
     assert run.left == []
-    assert run.seconds < 8
     assert {name for name, _ in run.recording.sections} == documented_sections() - {
         "log",
+        "later_processes",
         "core_packages" if not shutil.which("rpm") else "",
         "ifupdown" if not Path("/etc/network/interfaces").exists() else "",
         "ifcfg",
@@ -151,7 +151,7 @@ def test_nothing_answers_and_commands_hang(tmp_path: Path, shell: str) -> None:
     setup = NO_ANSWER + "mkdir -p layers/root/run/systemd/system layers/root/run/NetworkManager"
     run = guest.run(shell, setup, storage_endpoints="a.example,b.example")
     assert run.status == 0
-    assert run.seconds < 15
+    assert run.seconds < 40  # about 13 on an idle machine; what hangs would take 100
     assert run.left == []
     timeouts = {key for key, section in run.recording.sections.items() if section.status is Status.TIMEOUT}
     assert timeouts >= {
@@ -164,7 +164,7 @@ def test_nothing_answers_and_commands_hang(tmp_path: Path, shell: str) -> None:
 
 def test_the_storage_hosts_are_those_of_the_goal_state(guest: Guest) -> None:
     run = installed(guest).run()
-    assert list(run.recording.subjects("https")) == ["store.blob.core.windows.net", "umsa1.blob.core.windows.net"]
+    assert sorted(run.recording.subjects("https")) == ["store.blob.core.windows.net", "umsa1.blob.core.windows.net"]
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -313,7 +313,7 @@ def test_a_server_that_takes_the_connection_and_is_silent(guest: Guest) -> None:
     setup = f'python3 -c "{server}" & echo $! >> daemons\nuntil [ -e up ]; do :; done\n'
     run = guest.run(setup=setup, storage_endpoints="store.example")
     assert run.section("https", "store.example").status is Status.ERROR
-    assert run.section("https", "store.example").detail == "silent (5 s)"
+    assert run.section("https", "store.example").detail == "silent (8 s)"
 
 
 def test_the_primary_interface_is_systemd_networkds(guest: Guest) -> None:

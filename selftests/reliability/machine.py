@@ -23,16 +23,16 @@ def run(module: str, *arguments: str, seconds: float = 600) -> subprocess.Comple
     if os.geteuid() != 0:
         missing("needs root for namespaces")
     command = ["unshare", *_NAMESPACES, sys.executable, "-m", module, *arguments]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "SSH_", "COV_"))}
-    return subprocess.run(
-        command, cwd=ROOT, env={**environment, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=seconds, check=False
-    )
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "SSH_", "COV_"))}
+    with tempfile.TemporaryDirectory(prefix="preflight-machine-") as layers:
+        environment = {**kept, "PYTHONPATH": str(ROOT), "TMPDIR": layers}
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=seconds, check=False)
 
 
 def prepare() -> None:
     """Called first within it: own /etc (accounts, name server), own /run, own temporary files, own network."""
     assert os.getpid() < 50, "not in a machine of its own"
-    layers = Path(tempfile.mkdtemp(prefix="preflight-machine-"))
+    layers = Path(os.environ["TMPDIR"])  # of ``run``, which removes it
     _command("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", str(layers))
     for name in ("upper", "work", "tmp"):
         (layers / name).mkdir()

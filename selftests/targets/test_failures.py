@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import threading
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -72,6 +73,12 @@ def test_a_server_that_closes_at_once(engine: str, answer: bytes, sshd: Sshd) ->
     assert found.problem in (Problem.DROPPED, Problem.NOT_SSH, Problem.KEY_EXCHANGE, Problem.TRANSPORT)
 
 
+def test_a_handshake_that_breaks_off_leaves_no_timer(sshd: Sshd) -> None:
+    with listener(b"SSH-2.0-x\r\n") as port:
+        problem(target(f"paramiko://127.0.0.1:{port}", of(sshd)))
+    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_refused_key(engine: str, sshd: Sshd, tmp_path: Path) -> None:
     other = generate_key(tmp_path / "other")
@@ -119,8 +126,8 @@ def test_a_script_without_end(entry: str, sshd: Sshd) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_complete_recording_counts_though_a_process_keeps_the_connection_open(engine: str, sshd: Sshd) -> None:
-    found = target(f"{engine}://{sshd.address}", of(sshd), STANDIN + "sleep 5 &\n")
-    assert replace(found, seconds=0.5).read().section("run").status is recording.Status.OK
+    found = target(f"{engine}://{sshd.address}", of(sshd), STANDIN + "sleep 6 &\n")
+    assert replace(found, seconds=4.0).read().section("run").status is recording.Status.OK
 
 
 @pytest.mark.parametrize("engine", ENGINES)

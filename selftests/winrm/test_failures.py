@@ -167,7 +167,9 @@ def test_half_of_a_collector() -> None:
     with windows() as server:
         found = target(server)
         half = found.windows_collector.replace('"$Nonce done $($state.sections)"', "")
-        assert "truncated" in problem(target(server, windows_collector=half)).detail
+        cut = problem(target(server, windows_collector=half))
+    assert cut.problem is Problem.ENDED
+    assert "before its last line" in cut.detail
 
 
 @pytest.mark.parametrize("failure", ["wrong", "cut", "refused", "quota", "slow"])
