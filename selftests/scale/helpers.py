@@ -72,8 +72,9 @@ class Outcome:
     @property
     def closing(self) -> str:
         """What the terminal says in the end, without times and files."""
-        lines = self.done.stdout.partition("VM x cause")[2].partition("generated xml file")[0].splitlines()
-        return "\n".join(line for line in lines if not line.lstrip().startswith("---"))
+        lines = self.done.stdout.partition("VM x cause")[2].splitlines()[1:]
+        until = next(number for number, line in enumerate(lines) if "generated xml file" in line)
+        return "\n".join(lines[:until])
 
 
 def _cases(path: Path) -> dict[tuple[str, str], tuple[str, str]]:

@@ -33,20 +33,26 @@ def with_xdist() -> None:
         missing("pytest-xdist is missing: pip install pytest-xdist")
 
 
-@pytest.fixture
-def examples(tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A good VM, a bad one, one seen by an ordinary user, one that cannot be read, and five of one deployment."""
+    recordings = tmp_path_factory.mktemp("fleet")
     for name in range(5):
-        write(tmp_path / "fleet", f"classic{name}", deployment("crowded"))
-    hosts = [f"recorded://{ROOT}/examples", f"recorded://{tmp_path / 'fleet'}", "paramiko://root@127.0.0.1:9"]
+        write(recordings, f"classic{name}", deployment("crowded"))
+    hosts = [f"recorded://{ROOT}/examples", f"recorded://{recordings}", "paramiko://root@127.0.0.1:9"]
     return "--hosts=" + ",".join(hosts)
+
+
+@pytest.fixture(scope="module")
+def alone(examples: str, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """Their run without workers."""
+    return Outcome(tmp_path_factory.mktemp("alone"), examples)
 
 
 @pytest.mark.usefixtures("isolated_network")
 @pytest.mark.parametrize("options", [["-n", "auto"], ["-n", "3", "--dist", "each"], ["-n", "0"]])
-def test_the_reports_are_the_same_as_without(options: list[str], examples: str, tmp_path: Path) -> None:
-    alone = Outcome(tmp_path / "alone", examples)
-    spread = Outcome(tmp_path / "spread", examples, *options)
+def test_the_reports_are_the_same_as_without(options: list[str], examples: str, alone: Outcome, tmp_path: Path) -> None:
+    spread = Outcome(tmp_path, examples, *options)
     assert (spread.code, spread.json) == (alone.code, alone.json), spread.text
     assert (alone.code, len(alone.json["vms"])) == (1, 10)
     assert "5 VMs share the deployment crowded" in spread.text
