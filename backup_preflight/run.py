@@ -42,8 +42,10 @@ class Run:
         # What pytest makes of a check that none of the VMs is for.
         groups[None] = [item for item in groups.get(None, []) if "target" not in getattr(item, "fixturenames", ())]
         items.clear()
+        of_fleet = any((check := _check(item)) and check.of_fleet for item in groups[None])
         for id_ in self.session.targets:
-            if group := groups.get(id_):
+            group = groups.get(id_, [])
+            if group or of_fleet:  # what concerns all VMs is judged of all, and says which ones could not be read
                 name = f"connection[{id_}]"
                 items += [Connection.from_parent(session, name=name, nodeid=f"preflight::{name}", target=id_), *group]
                 self.expected[id_] = 1 + sum(_check(item) is not None for item in group)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from typing import Any
 from backup_preflight.causes import Edition
 from backup_preflight.facts.linux import LinuxFacts
 from backup_preflight.facts.vm import facts_of
-from backup_preflight.recording import Recording, parse
+from backup_preflight.recording import NotRead, Recording, load, parse
 from backup_preflight.verdict import Judge, Rules
 
 Key = tuple[str, str]
@@ -405,6 +406,16 @@ def examples() -> dict[str, bytes]:
 
 def _meta(target: str) -> dict[str, Any]:
     return {"target": target, "started": CLOCK - 1.0, "finished": CLOCK + 5.0, "stderr": ""}
+
+
+def real_recordings() -> list[Path]:
+    """The files of selftests/real that hold a recording, not those that only say why a VM could not be read."""
+    found = []
+    for path in sorted((Path(__file__).parent / "real").glob("*.recording")):
+        with contextlib.suppress(NotRead):
+            load(path)
+            found.append(path)
+    return found
 
 
 if __name__ == "__main__":

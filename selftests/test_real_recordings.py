@@ -10,7 +10,7 @@ import pytest
 from backup_preflight.causes import Edition
 from backup_preflight.checks import catalogue
 from backup_preflight.facts.linux import LinuxFacts
-from backup_preflight.recording import load
+from backup_preflight.recording import NotRead, load
 from backup_preflight.report.summary import exit_code
 from backup_preflight.verdict import Judge, Result, Rules, Verdict
 from lab.faults import UNREACHABLE, Fault, faults
@@ -42,7 +42,13 @@ def test_the_edition_of_2017_judges_by_its_own_page(fault: Fault) -> None:
 
 def test_every_fault_has_a_recording_and_every_recording_is_judged() -> None:
     """After a new fault: make recordings."""
-    assert {path.stem for path in REAL.glob("*.recording")} == {*CONTROLS, *(fault.name for fault in FAULTS)}
+    assert {path.stem for path in REAL.glob("*.recording")} == {*CONTROLS, *faults()}
+
+
+@pytest.mark.parametrize("name", sorted(faults().keys() - {fault.name for fault in FAULTS}))
+def test_a_vm_that_was_not_reached_says_so(name: str) -> None:
+    with pytest.raises(NotRead, match="no TCP answer"):
+        load(REAL / f"{name}.recording")
 
 
 def test_every_fault_is_in_the_proof() -> None:

@@ -305,11 +305,11 @@ agent_packages() { # exit codes only say that one of the names is not installed
   rc=unsupported
   if has dpkg-query; then
     # shellcheck disable=SC2016 # for dpkg-query
-    run 4 dpkg-query -W -f='dpkg\t${Package}\t${db:Status-Status}\t${Version}\n' waagent walinuxagent
+    run 8 dpkg-query -W -f='dpkg\t${Package}\t${db:Status-Status}\t${Version}\n' waagent walinuxagent
     lines | grep "^dpkg$tab"
   fi
   if ! timed_out && has_rpm_database; then
-    run_all 4 rpm -q --qf 'rpm\t%{NAME}\tinstalled\t%{VERSION}-%{RELEASE}\n' WALinuxAgent python-azure-agent python3-azure-agent
+    run_all 8 rpm -q --qf 'rpm\t%{NAME}\tinstalled\t%{VERSION}-%{RELEASE}\n' WALinuxAgent python-azure-agent python3-azure-agent
     lines | grep "^rpm$tab"
   fi
   if [ "$rc" = unsupported ]; then end unsupported "needs dpkg-query or rpm"; else end_query; fi
@@ -326,7 +326,7 @@ core_packages() { # the list of "needs-restarting -r", and SUSE's kernel
     return
   fi
   begin core_packages
-  run_all 6 rpm -q --qf '%{INSTALLTIME}\t%{NAME}\n' kernel kernel-core kernel-rt kernel-default glibc linux-firmware systemd \
+  run_all 8 rpm -q --qf '%{INSTALLTIME}\t%{NAME}\n' kernel kernel-core kernel-rt kernel-default glibc linux-firmware systemd \
     dbus dbus-broker dbus-daemon openssl-libs gnutls microcode_ctl
   lines | grep "^[0-9][0-9]*$tab"
   end_query
@@ -337,11 +337,11 @@ package_owner() {
   rc=0 owner=''
   begin agent_binary_owner
   if [ "$agent" ] && has dpkg-query; then
-    run 4 dpkg-query -S "$agent"
+    run 8 dpkg-query -S "$agent"
     owner=$(lines | grep -v '^diversion ' | sed -n '1s/[:,].*//p')
   fi
   if [ "$agent" ] && [ ! "$owner" ] && has_rpm_database; then
-    run 4 rpm -qf --qf '%{NAME}\n' "$agent"
+    run 8 rpm -qf --qf '%{NAME}\n' "$agent"
     if [ "$rc" = 0 ]; then owner=$out; fi
   fi
   printf '%s' "$owner"
@@ -436,7 +436,7 @@ agent_version() {
     end absent
     return
   fi
-  run_all 8 "$agent" -version
+  run_all 10 "$agent" -version
   if [ "$rc" = 0 ]; then lines | redact; fi
   end_run
 }
@@ -453,7 +453,7 @@ python_for_backup() { # the names that the extension's main/handle.sh tries
     end absent
     return
   fi
-  run 5 "$python" -B -W ignore -c 'import sys
+  run 8 "$python" -B -W ignore -c 'import sys
 print("version=%d.%d.%d" % sys.version_info[:3])
 for name in ("imp", "distutils", "crypt"):
     try:
@@ -473,7 +473,7 @@ for name in ("imp", "distutils", "crypt"):
 unit() { # NAME
   if has systemctl; then
     begin unit_enabled "$1"
-    run 3 systemctl is-enabled "$1"
+    run 4 systemctl is-enabled "$1"
     case $out in
       '' | not-found) if timed_out; then end timeout "$allowed"; else end absent; fi ;;
       *) printf '%s' "$out" && end ok ;;
@@ -488,7 +488,7 @@ unit() { # NAME
     return
   fi
   begin unit "$1"
-  run 3 systemctl --no-pager show -p "LoadState,ActiveState,SubState,Result,UnitFileState,MainPID,NRestarts,Restart,\
+  run 4 systemctl --no-pager show -p "LoadState,ActiveState,SubState,Result,UnitFileState,MainPID,NRestarts,Restart,\
 ConditionResult,FreezerState,FragmentPath,DropInPaths,ActiveEnterTimestamp,InactiveEnterTimestamp" "$1"
   lines | redact
   end_run
@@ -895,7 +895,7 @@ kind, host, port, request = sys.argv[1:5]
 codes = {errno.ECONNREFUSED: 7, errno.ETIMEDOUT: 28, errno.ECONNRESET: 56, errno.EPIPE: 56, errno.ENETUNREACH: 101,
          errno.EHOSTUNREACH: 101, errno.EACCES: 101, errno.EPERM: 101, errno.EINVAL: 101}
 try:
-    connection = socket.create_connection((host, int(port)), 4)
+    connection = socket.create_connection((host, int(port)), 6)
     if kind in ("https", "insecure"):
         import ssl
         context = ssl.create_default_context()
@@ -931,18 +931,18 @@ any_python() { # $python
 }
 
 # Without ~/.curlrc. It ends itself, to say how far it came.
-run_curl() { run_all 6 curl -q -s --connect-timeout 4 --max-time 5 "$@"; }
+run_curl() { run_all 9 curl -q -s --connect-timeout 6 --max-time 8 "$@"; }
 
 end_probe() { # HOST PORT [CONNECTED]: ends the section of a probe by curl's exit code in $rc
   # To curl all that keeps it from connecting is 7.
   if [ "$rc" = 7 ] && any_python; then
-    run 5 "$python" -B -c "$probe" tcp "$1" "$2" ''
+    run 8 "$python" -B -c "$probe" tcp "$1" "$2" ''
   elif [ "$rc" = 7 ] && has ip; then
     case $1 in *[!0-9.]*) ;; *) ip -4 route get "$1" >/dev/null 2>&1 || rc=101 ;; esac
   fi
   case $rc in
     0) end ok ;;
-    28 | 124 | 137 | 143) if [ "${3:-}" ]; then end error "silent (5 s)"; else end timeout 5; fi ;;
+    28 | 124 | 137 | 143) if [ "${3:-}" ]; then end error "silent (8 s)"; else end timeout 8; fi ;;
     7) end error refused ;;
     101) end error unreachable ;;
     5 | 97) end error "proxy (curl $rc)" ;;
@@ -962,9 +962,9 @@ http() { # NAME HOST PORT PATH HEADER VALUE
     case ${out##*connected=} in *[1-9]*) connected=yes ;; esac
     out=${out%"$nl"connected=*}
   elif any_python; then
-    run 5 "$python" -B -c "$probe" http "$2" "$3" "GET $4 HTTP/1.0${crlf}Host: $2$crlf$5: $6$crlf$crlf"
+    run 8 "$python" -B -c "$probe" http "$2" "$3" "GET $4 HTTP/1.0${crlf}Host: $2$crlf$5: $6$crlf$crlf"
   elif has wget; then # of GNU or busybox
-    run_all 5 wget -q -S -Y off -O - --header "$5: $6" "http://$2:$3$4"
+    run_all 8 wget -q -S -Y off -O - --header "$5: $6" "http://$2:$3$4"
     out=$(lines | sed 's/^  //')
     case $out in HTTP/*) rc=0 ;; *) case $rc in 1 | 4) rc=7 ;; esac ;; esac
   else
@@ -1024,7 +1024,7 @@ https_get() { # HOST https|insecure: $out becomes code=... and issuer=...
     if lines | grep -qE '^\* +(Connected|Established connection) to'; then connected=yes; fi
     out=$(lines | sed -n -e 's/^\*[[:blank:]]*issuer: */issuer=/p' -e '/^code=/p')
   else
-    run 5 "$python" -B -c "$probe" "$2" "$1" 443 "GET / HTTP/1.0${crlf}Host: $1$crlf$crlf"
+    run 8 "$python" -B -c "$probe" "$2" "$1" 443 "GET / HTTP/1.0${crlf}Host: $1$crlf$crlf"
     out=$(lines | sed -n '1s/^[^ ]* \([0-9]*\).*/code=\1/p')
   fi
 }
@@ -1035,7 +1035,7 @@ port8443() { # HOST: that TCP connects counts, not what is spoken there
     run_curl -o /dev/null -w '%{time_connect}' --noproxy '*' "https://$1:8443/"
     case $rc$out in 35* | 51* | 52* | 56* | 60* | *.*[1-9]* | *[1-9].*) rc=0 ;; esac
   elif any_python; then
-    run 5 "$python" -B -c "$probe" tcp "$1" 8443 ''
+    run 8 "$python" -B -c "$probe" tcp "$1" 8443 ''
   else
     end unsupported "needs curl or python3"
     return
@@ -1062,7 +1062,7 @@ proxy_connect() { # HOST
 
 curl_through_proxy() { # URL: the proxy's own URL can hold a password, so it comes neither as an argument nor by the environment
   printf 'proxy = "%s"\n' "$(printf '%s' "$proxy" | sed 's/[\\"]/\\&/g')" |
-    limit_all 6 curl -q -s --connect-timeout 4 --max-time 5 -K - -o /dev/null -w '%{http_connect}' "$1"
+    limit_all 9 curl -q -s --connect-timeout 6 --max-time 8 -K - -o /dev/null -w '%{http_connect}' "$1"
 }
 
 find_proxy() { # $proxy and its $source. The agent's own setting wins over the environment; there https_proxy and its unit win

@@ -62,7 +62,7 @@ def failure(section: Section) -> str:
 
 FAILURES = {
     "timeout": "no answer (dropped on the way)",
-    "silent": "it connects, but no answer came within 5 s (it is slow, or something on the way swallows the traffic)",
+    "silent": "it connects, but no answer came within 8 s (it is slow, or something on the way swallows the traffic)",
     "refused": "connection refused (something answers, but nothing listens there)",
     "unreachable": "no route",
     "reset": "connection cut by the other side or by something on the way",

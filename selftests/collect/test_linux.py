@@ -151,7 +151,7 @@ def test_nothing_answers_and_commands_hang(tmp_path: Path, shell: str) -> None:
     setup = NO_ANSWER + "mkdir -p layers/root/run/systemd/system layers/root/run/NetworkManager"
     run = guest.run(shell, setup, storage_endpoints="a.example,b.example")
     assert run.status == 0
-    assert run.seconds < 15
+    assert run.seconds < 40  # about 13 on an idle machine; what hangs would take 100
     assert run.left == []
     timeouts = {key for key, section in run.recording.sections.items() if section.status is Status.TIMEOUT}
     assert timeouts >= {
@@ -313,7 +313,7 @@ def test_a_server_that_takes_the_connection_and_is_silent(guest: Guest) -> None:
     setup = f'python3 -c "{server}" & echo $! >> daemons\nuntil [ -e up ]; do :; done\n'
     run = guest.run(setup=setup, storage_endpoints="store.example")
     assert run.section("https", "store.example").status is Status.ERROR
-    assert run.section("https", "store.example").detail == "silent (5 s)"
+    assert run.section("https", "store.example").detail == "silent (8 s)"
 
 
 def test_the_primary_interface_is_systemd_networkds(guest: Guest) -> None:

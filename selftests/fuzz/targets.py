@@ -13,6 +13,7 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from configparser import ConfigParser
+from configparser import Error as ConfigParserError
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from backup_preflight.targets.entry import Entry
 from backup_preflight.targets.parse import parse as parse_entry
 from backup_preflight.verdict import Judge, Rules, Verdict
 from selftests import recordings, windows_recordings
-from selftests.recordings import Key, Part, render
+from selftests.recordings import Key, Part, real_recordings, render
 from selftests.targets.test_inventory import HOSTVARS
 
 REAL = Path(__file__).parents[1] / "real"
@@ -53,7 +54,7 @@ def _checks(system: str) -> list[Check]:
 
 
 def read_all(value: object) -> None:
-    """Read every property of facts and of what they give. Raises whatever they raise but NotObserved."""
+    """Read every property of facts and of what they give. Raises whatever they raise but what they document."""
     if isinstance(value, (list, tuple, set, frozenset)):
         for each in value:
             read_all(each)
@@ -63,7 +64,7 @@ def read_all(value: object) -> None:
     elif dataclasses.is_dataclass(value) and type(value).__module__.startswith("backup_preflight.facts"):
         for name, member in vars(type(value)).items():
             if not name.startswith("_") and isinstance(member, (property, functools.cached_property)):
-                with contextlib.suppress(NotObserved):
+                with contextlib.suppress(NotObserved, ConfigParserError):
                     read_all(getattr(value, name))
 
 
@@ -220,7 +221,7 @@ chroot:///mnt/image
 
 
 def _load() -> dict[str, Target]:
-    real = [load(path) for path in sorted(REAL.glob("*.recording"))]
+    real = [load(path) for path in real_recordings()]
     whole = [render(recordings.HEALTHY), render(recordings.unprivileged()), render(_WINDOWS, system="windows")]
     sections = _sections(recordings.HEALTHY, *real)
     runs: dict[str, tuple[Callable[[bytes], None], Sequence[bytes]]] = {

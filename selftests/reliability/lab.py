@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from backup_preflight.errors import Problem
+from selftests.recordings import real_recordings
 from selftests.reliability.machine import ROOT
 from selftests.reliability.server import Handler, Server, count, relay
 from selftests.sshd import PASSWORD, Sshd, public_directory, running_sshd
@@ -46,7 +47,7 @@ class Lab:
         self.addresses: dict[str, list[str]] = {}
         # What a forced command runs must be open to every account; the checkout need not be.
         shutil.copy(ANSWER, self.directory)
-        for file in REAL.glob("*.recording"):
+        for file in real_recordings():
             _, _, answer = file.read_bytes().partition(b"\n")
             nonce = answer[:32]
             (self.directory / file.name).write_bytes(re.sub(rb"(?m)^" + nonce + b" ", b"@NONCE@ ", answer))

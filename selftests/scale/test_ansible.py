@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,10 +84,12 @@ def test_an_inventory_becomes_recordings(program: str, sshd: Sshd, accounts: Acc
     direct = Outcome(tmp_path, f"--hosts=ssh://{accounts.sudo.name}@{sshd.host}:{sshd.port}", f"--ssh-config={sshd.config}", "--sudo")
     (own,) = [vm for vm in direct.json["vms"] if vm["system"]]
     theirs = outcome.vms["with-become"]
-    assert [each["check"] for each in theirs["results"]] == [each["check"] for each in own["results"]]
-    for one, other in zip(theirs["results"], own["results"], strict=True):
-        slow = {each["reason"].partition(":")[0] for each in (one, other) if each["verdict"] == "undetermined"}  # a busy machine
-        assert one["verdict"] == other["verdict"] or slow == {"timeout"}, (one, other)
+    assert _verdicts(theirs) == _verdicts(own)
+
+
+def _verdicts(vm: dict[str, Any]) -> dict[str, str]:
+    """Check → verdict; not of CPU and memory, whose load is another one each time it is read."""
+    return {each["check"]: each["verdict"] for each in vm["results"] if each["check"] not in {"LIN-16", "LIN-17"}}
 
 
 @pytest.mark.usefixtures("isolated_network")

@@ -15,6 +15,7 @@ from backup_preflight.recording import load
 from backup_preflight.report.run_report import RunReport
 from backup_preflight.report.summary import Vm
 from backup_preflight.verdict import Judge, Result, Rules, read, unreachable
+from selftests.recordings import real_recordings
 
 ROOT = Path(__file__).parents[3]
 REAL = ROOT / "selftests/real"
@@ -51,7 +52,7 @@ def run_report(*vms: Vm) -> RunReport:
 
 def fleet(count: int) -> RunReport:
     """Many VMs: one in six healthy, one in fifty out of reach, the others with the lab's faults."""
-    recordings = sorted(REAL.glob("*.recording"))
+    recordings = real_recordings()
     names = [f"vm-{number:04}" for number in range(count)]
     return run_report(*(_one(number, name, recordings) for number, name in enumerate(names)))
 
