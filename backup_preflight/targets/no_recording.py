@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from backup_preflight.errors import ConnectionProblem, Problem
 from backup_preflight.recording import NotARecording, Truncated
 from backup_preflight.targets import testinfra_backends
@@ -9,12 +11,17 @@ from backup_preflight.targets.output import Output, show
 from backup_preflight.targets.spec import SSH_SCHEMES, Spec
 from backup_preflight.targets.ssh_backend import dropped
 
+_WINDOWS = re.compile(rb" azure-backup-preflight \d+ windows")
 # Texts that are never translated: sshd's own, dash's, and the C library's in the C locale, which the collector sets.
 _NEW_PASSWORD = b"Password change required but no TTY available"
 _NO_RESOURCES = (b"Cannot fork", b"can't fork", b"Resource temporarily unavailable", b"Cannot allocate memory")
 _ENDS = (
     "look on the VM for what ends processes: memory (dmesg | grep -i 'out of memory'), a limit on processes (ulimit -u of the account, "
     "TasksMax of its user slice), a guard that kills scripts"
+)
+_ENDS_ON_WINDOWS = (
+    "look on the VM for what ends PowerShell: the event log Microsoft-Windows-PowerShell/Operational, a guard that stops scripts, "
+    "and for WinRM its memory: winrm get winrm/config/winrs (MaxMemoryPerShellMB)"
 )
 
 
@@ -52,7 +59,8 @@ def _cut(spec: Spec, output: Output) -> ConnectionProblem:
         return dropped(spec.name, "connection lost in the middle of the collector's output")
     by = "a signal" if output.signalled else f"status {output.status}"
     says = f"; the VM says {show(output.last_line.encode())}" if output.last_line else ""
-    return ConnectionProblem(Problem.ENDED, f"{spec.name}: the collector ended with {by} before its last line{says}", _ENDS)
+    remedy = _ENDS_ON_WINDOWS if _WINDOWS.search(output.stdout) else _ENDS
+    return ConnectionProblem(Problem.ENDED, f"{spec.name}: the collector ended with {by} before its last line{says}", remedy)
 
 
 def _no_shell(spec: Spec, output: Output, said: bytes | bytearray) -> ConnectionProblem:

@@ -85,7 +85,8 @@ class WinRmBackend(base.BaseBackend):
                 pipeline.poll_invoke(timeout=max(1, min(self.spec.winrm.operation_timeout, int(remaining))))
                 _take(pipeline.output, output)
             _take(pipeline.output, output)
-            output.status = 0 if pipeline.state == PSInvocationState.COMPLETED else None
+            # As powershell.exe ends. A connection that was lost has raised an exception.
+            output.status = 0 if pipeline.state == PSInvocationState.COMPLETED else 1
             for record in pipeline.streams.error:
                 output.add_stderr(f"{record.fq_error or ''}: {record}\n".encode("utf-8", "replace"))
         return output

@@ -18,11 +18,12 @@ _FRAGMENT = 32768
 
 @dataclass(frozen=True)
 class Answer:
-    """What a program gives: the objects of its output, errors as (identifier, message), an exit code."""
+    """What a program gives: the objects of its output, errors as (identifier, message), an exit code. ``stopped``: it was ended."""
 
     output: list[str] = field(default_factory=list)
     errors: list[tuple[str, str]] = field(default_factory=list)
     code: int = 0
+    stopped: bool = False
 
 
 Runner = Callable[[str, dict[str, str]], Answer]
@@ -131,7 +132,10 @@ class PowerShellShell:
                 for identifier, message in answer.errors:
                     exception = psrpcore.types.NETException(Message=message)
                     command.pipeline.write_error(exception, fully_qualified_error_id=identifier)
-                command.pipeline.complete()
+                if answer.stopped:
+                    command.pipeline.stop()
+                else:
+                    command.pipeline.complete()
                 command.stdout = self._drain()
 
 

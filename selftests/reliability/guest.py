@@ -34,7 +34,10 @@ def _forced(lab: Lab, name: str, text: str) -> None:
 def _dies(lab: Lab) -> Iterator[Fault]:
     _forced(lab, "connection-killed", f"{lab.recorded()} | {{ head -c 3000; kill -9 $PPID; }}\n")
     yield Fault("connection-killed", "the session's sshd is killed in the middle of the collector", Problem.DROPPED)
-    text = f"{lab.recorded()} | {{ head -c 3000; kill -9 $(cat /run/rebooting.pid) $PPID; }}\n"
+    # Only once both transports have come, or 30 seconds later: whoever comes after it finds a closed port, which is another fault.
+    both = "for _ in $(seq 150); do if [ $(wc -l </run/rebooting.sessions) -ge 2 ]; then break; fi; sleep 0.2; done"
+    killed = f"echo >>/run/rebooting.sessions; {both}; kill -9 $(cat /run/rebooting.pid) $PPID"
+    text = f"{lab.recorded()} | {{ head -c 3000; {killed}; }}\n"
     server = lab.sshd("PidFile /run/rebooting.pid", forced=lab.script("rebooting", text))
     lab.vm("guest-reboots", server)
     yield Fault("guest-reboots", "sshd and all its sessions are killed in the middle of the collector", Problem.DROPPED)

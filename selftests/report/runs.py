@@ -91,7 +91,7 @@ def on_terminal(
 
 def run_pytest(*arguments: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """The suite as users run it, in no pipeline unless ``environment`` says so."""
-    unwanted = {"PYTEST_ADDOPTS", "FORCE_COLOR", "PYTEST_CURRENT_TEST", "COLUMNS", *PIPELINES}
+    unwanted = {"PYTEST_ADDOPTS", "FORCE_COLOR", "PYTEST_CURRENT_TEST", *PIPELINES}
     kept = {key: value for key, value in os.environ.items() if key not in unwanted}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
     return subprocess.run(

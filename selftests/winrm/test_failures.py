@@ -12,7 +12,9 @@ import pytest
 from backup_preflight.errors import ConnectionProblem, Problem
 from backup_preflight.targets import LiveTarget, Options, expand
 from backup_preflight.targets.secret import Secret
-from lab.winrm.server import Behaviour, StandIn
+from lab.winrm.machines import healthy
+from lab.winrm.server import Behaviour, StandIn, running
+from lab.winrm.shells import Answer
 from selftests.sshd import free_port
 from selftests.targets.helpers import everything_shown, listener, problem
 from selftests.winrm.helpers import certificate, target, windows
@@ -170,6 +172,20 @@ def test_half_of_a_collector() -> None:
         cut = problem(target(server, windows_collector=half))
     assert cut.problem is Problem.ENDED
     assert "before its last line" in cut.detail
+    assert "MaxMemoryPerShellMB" in cut.remedy
+
+
+def test_a_collector_that_is_stopped_in_the_middle() -> None:
+    """The connection is whole: nothing may say that it was lost."""
+
+    def stopped(script: str, parameters: dict[str, str]) -> Answer:
+        (whole,) = healthy().run(script, parameters).output
+        return Answer([whole.rpartition("\n")[0]], stopped=True)
+
+    with running(stopped, lambda *_: Answer()) as server:
+        found = problem(target(server))
+    assert found.problem is Problem.ENDED
+    assert "PipelineStopped" in found.detail
 
 
 @pytest.mark.parametrize("failure", ["wrong", "cut", "refused", "quota", "slow"])
