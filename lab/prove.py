@@ -208,7 +208,8 @@ def _findings(results: Mapping[str, Result]) -> list[Result]:
 
 def _problems(guest: _Guest, results: Mapping[str, Result]) -> list[Result]:
     """Findings that should not be there. An emulated processor is slower than any of Azure's: that a command took longer than the
-    collector waits, and the suite says so, is no mistake there."""
+    collector waits, and the suite says so, is no mistake there.
+    """
     emulated = guest.outcome.fault.image == "machine"
     return [result for result in _findings(results) if not (emulated and result.reason.startswith(f"{Status.TIMEOUT.value}:"))]
 
