@@ -31,7 +31,8 @@ def run(*arguments: str, cwd: Path = ROOT, path: Path | None = None) -> subproce
     environment = {
         key: value
         for key, value in os.environ.items()
-        if key not in {"PYTEST_ADDOPTS", "FORCE_COLOR", "PYTEST_CURRENT_TEST", "GITHUB_ACTIONS", "TF_BUILD"}
+        if not key.startswith("PYTEST_XDIST")
+        and key not in {"PYTEST_ADDOPTS", "FORCE_COLOR", "PYTEST_CURRENT_TEST", "GITHUB_ACTIONS", "TF_BUILD"}
     }
     if path:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(path), environment.get("PYTHONPATH")]))

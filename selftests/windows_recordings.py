@@ -159,6 +159,7 @@ _BODIES: dict[str | Key, Change] = {
     "run": doc(
         {
             "collector": "0.1.0",
+            "sha256": "",
             "account": r"VM9\azureuser",
             "powershell": "5.1.20348.2849",
             "language_mode": "FullLanguage",
@@ -218,12 +219,7 @@ _BODIES: dict[str | Key, Change] = {
     "aggregate_status": aggregate(),
     "programs": doc({}),
     "dotnet": doc({"Release": 528449, "Version": "4.8.04161"}),
-    "handlers": doc(
-        {
-            f"{EXTENSION}_{VERSION}": {"InstallState": "Enabled"},
-            "Microsoft.Azure.Monitor.AzureMonitorWindowsAgent_1.33.1": {"InstallState": "Enabled"},
-        }
-    ),
+    "handlers": doc({f"{EXTENSION}_{VERSION}": {"InstallState": "Enabled"}}),
     "extension_folders": doc({"names": [VERSION]}),
     "extension_files": doc(
         {
@@ -284,7 +280,7 @@ _BODIES: dict[str | Key, Change] = {
     ),
     "storage_pools": items(),
     "interfaces": interface(),
-    "connections": doc({GUID: {"Name": "Ethernet", "PnpInstanceID": r"VMBUS\{f8615163-df3e-46c5-913f-f2d2f965ed0e}\{00000001}"}}),
+    "connections": doc({GUID: {"Name": "Ethernet"}}),
     "routes": items(*ROUTES),
     "persistent_routes": doc({"names": []}),
     "firewall_rules": doc({}),
