@@ -13,6 +13,7 @@ from queue import Empty, SimpleQueue
 
 from backup_preflight.causes import ERRORS, BackupError, Edition
 from backup_preflight.checks import catalogue
+from backup_preflight.facts.http import FAILURES
 from backup_preflight.recording import Status
 from backup_preflight.verdict import Result, Verdict
 from lab import suite
@@ -207,11 +208,17 @@ def _findings(results: Mapping[str, Result]) -> list[Result]:
 
 
 def _problems(guest: _Guest, results: Mapping[str, Result]) -> list[Result]:
-    """Findings that should not be there. An emulated processor is slower than any of Azure's: that a command took longer than the
-    collector waits, and the suite says so, is no mistake there.
+    """Findings that should not be there.
+
+    An emulated processor is slower than any of Azure's: that a command or an answer took longer than the collector waits, and that
+    the suite says just that, is no mistake there.
     """
     emulated = guest.outcome.fault.image == "machine"
-    return [result for result in _findings(results) if not (emulated and result.reason.startswith(f"{Status.TIMEOUT.value}:"))]
+    return [result for result in _findings(results) if not (emulated and _is_too_late(result))]
+
+
+def _is_too_late(result: Result) -> bool:
+    return result.reason.startswith(f"{Status.TIMEOUT.value}:") or any(FAILURES[word] in result.found for word in ("silent", "timeout"))
 
 
 def _compare(guest: _Guest) -> None:
