@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterable
@@ -34,6 +36,14 @@ def write_atomically(path: Path, pieces: Iterable[bytes], *, private: bool = Fal
     except BaseException:
         temporary.unlink()
         raise
+
+
+def safe_name(name: str) -> str:
+    """A name for what belongs to a VM: in its folder, not hidden. What is unsafe there becomes ``_``, and a part of a hash keeps such
+    names apart.
+    """
+    safe = re.sub(r"[^A-Za-z0-9._@-]", "_", name).lstrip(".")[:100]
+    return safe if safe and safe == name else f"{safe or 'vm'}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"
 
 
 def remove_leftovers(directory: Path) -> None:

@@ -5,7 +5,6 @@ The same collector fetches them, in a second run that makes no probes: what is a
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from backup_preflight.errors import ConnectionProblem, bug
 from backup_preflight.facts.windows.document import joined
+from backup_preflight.files import safe_name
 from backup_preflight.recording import Recording, Section, Status
 from backup_preflight.redact import redact
 from backup_preflight.targets import LiveTarget, Target
@@ -51,7 +51,7 @@ class LogCollection:
         return {id_: future.result() for id_, future in self._futures.items() if future.done() and not future.cancelled()}
 
     def _fetch(self, target: Target) -> Logs:
-        directory = self._directory / _folder_name(target.id)
+        directory = self._directory / safe_name(target.id)
         if not isinstance(target, LiveTarget):
             return Logs(directory, problems=("a recording has no logs: run it on the VM",))
         try:
@@ -92,17 +92,7 @@ def _text(system: str, section: Section) -> str:
         return section.text
 
 
-def _folder_name(id_: str) -> str:
-    """Safe on any system; an id that had to be changed leaves a digest, so that no two VMs share a folder."""
-    safe = _safe(id_)
-    return safe if safe == id_ else f"{safe}-{hashlib.sha256(id_.encode('utf-8', 'replace')).hexdigest()[:8]}"
-
-
 def _file_name(path: str, taken: list[str]) -> str:
     """The whole path in one name, which no other file of this VM has."""
-    name = _safe(path.lstrip("/"))
+    name = re.sub(r"[^A-Za-z0-9._@-]", "_", path.lstrip("/")).lstrip(".")[-150:] or "_"
     return name if name not in taken else f"{len(taken)}-{name}"
-
-
-def _safe(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._@-]", "_", text).lstrip(".")[-150:] or "_"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from backup_preflight.errors import ConnectionProblem, Problem, UsageError
-from backup_preflight.files import write_atomically
+from backup_preflight.files import safe_name, write_atomically
 
 FORMAT = 1
 SUFFIX = ".recording"
@@ -177,14 +176,8 @@ def save_problem(problem: ConnectionProblem, directory: Path, name: str) -> Path
     return _write(directory, name, meta, b"")
 
 
-def file_name(name: str) -> str:
-    """The file of a target: in its folder, not hidden. What is unsafe there becomes ``_``, and a part of a hash keeps such names apart."""
-    safe = re.sub(r"[^A-Za-z0-9._@-]", "_", name).lstrip(".")[:100]
-    return (safe if safe and safe == name else f"{safe or 'vm'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}") + SUFFIX
-
-
 def _write(directory: Path, name: str, meta: Mapping[str, Any], raw: bytes) -> Path:
-    return write_atomically(directory / file_name(name), (_META + json.dumps(meta).encode() + b"\n", raw), private=True)
+    return write_atomically(directory / (safe_name(name) + SUFFIX), (_META + json.dumps(meta).encode() + b"\n", raw), private=True)
 
 
 def _utf_8(data: bytes) -> bytes:
