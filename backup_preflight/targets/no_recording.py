@@ -57,8 +57,6 @@ def _cut(spec: Spec, output: Output) -> ConnectionProblem:
     """The output ends in the middle: who ended it?"""
     if output.status is None and not output.signalled:
         return dropped(spec.name, "connection lost in the middle of the collector's output")
-    if output.status == 0 and not _WINDOWS.search(output.stdout):  # it has printed its last line, else it would not end well
-        return dropped(spec.name, "connection lost before the end of the collector's output")
     by = "a signal" if output.signalled else f"status {output.status}"
     says = f"; the VM says {show(output.last_line.encode())}" if output.last_line else ""
     remedy = _ENDS_ON_WINDOWS if _WINDOWS.search(output.stdout) else _ENDS

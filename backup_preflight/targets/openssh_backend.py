@@ -17,6 +17,8 @@ _COMPARE = (
     "ssh-keygen -R and ssh-keyscan; for a new VM, run once with --accept-new-host-keys"
 )
 _LOST = r"closed by|Connection reset|Broken pipe|timed out|Timeout, server|disconnect|^ssh_dispatch_run_fatal"
+_LOST_AFTER_THE_STATUS = r"^Connection to \S+ closed by remote host"
+"""sshd can tell of the program's end before it sends the last of its output; ssh then ends with the program's own status."""
 # ssh's own messages, which are English in every locale; the first that matches is the reason.
 _REASONS: tuple[tuple[str, Problem, str], ...] = (
     (
@@ -63,8 +65,9 @@ class OpensshBackend(SshBackend):
         if output.status == _FAILED:
             if problem := self._problem(output, time.monotonic() - started):
                 raise problem
-            if any(re.search(_LOST, line) for line in output.stderr_text.splitlines()):
-                output.status = None
+        lost = _LOST if output.status == _FAILED else _LOST_AFTER_THE_STATUS
+        if any(re.search(lost, line) for line in output.stderr_text.splitlines()):
+            output.status = None
         return output
 
     def close(self) -> None:

@@ -104,10 +104,11 @@ def _exchange(channel: paramiko.Channel, stdin: bytes, deadline: float) -> Outpu
             else:
                 # A wake-up can get lost between paramiko's two buffers, and none comes when there is room to send.
                 selector.select(min(remaining, 0.02 if pending else 0.2))
-    if channel.exit_status_ready() and channel.exit_status >= 0:
-        output.status = channel.exit_status
-    else:
-        output.signalled = bool(channel.eof_received)  # sshd ends the streams in order, and tells of a signal instead of a status
+    if channel.eof_received:  # else the connection was lost: sshd can tell of the program's end before it sends the last of its output
+        if channel.exit_status_ready() and channel.exit_status >= 0:
+            output.status = channel.exit_status
+        else:
+            output.signalled = True  # sshd tells of a signal instead of a status
     return output
 
 

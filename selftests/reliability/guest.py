@@ -49,7 +49,7 @@ def _dies(lab: Lab) -> Iterator[Fault]:
     os.kill(listener, signal.SIGSTOP)
     lab.stack.callback(os.kill, listener, signal.SIGCONT)
     yield Fault("guest-frozen", "SIGSTOP of sshd before the run: the kernel still takes connections", Problem.TIMEOUT)
-    _forced(lab, "collector-killed", "( sleep 1; kill -9 $$ ) >/dev/null & exec sh -s\n")
+    _forced(lab, "collector-killed", f"{lab.recorded()} | {{ head -c 3000; kill -9 $$; }}\n")
     yield Fault("collector-killed", "SIGKILL of the collector's shell, as by the kernel when memory is short", Problem.ENDED)
     _forced(lab, "collector-ends", f"{lab.recorded()} | head -c 3000\n")
     yield Fault("collector-ends", "the output ends in the middle, with status 0", Problem.ENDED)
