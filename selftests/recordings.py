@@ -169,6 +169,7 @@ _BODIES: dict[str | Key, Change] = {
     "clock": kv(clock=CLOCK + 4),
     "uptime": kv(uptime="86400.52", ticks=100, boot_time=BOOT),
     "cpu": "cpu  1000 0 500 90000 100 0 50 0 0 0\ncpu  1010 0 505 90180 101 0 50 0 0 0",
+    "cpu_of_probes": "cpu  1000 0 500 90000 100 0 50 0 0 0\ncpu  1040 0 560 90250 104 0 50 0 0 0",
     "cpus": "2",
     "meminfo": "MemTotal:        8131340 kB\nMemFree:         5270144 kB\nMemAvailable:    7013060 kB",
     "selinux": ABSENT,

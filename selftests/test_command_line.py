@@ -176,6 +176,11 @@ def test_a_part_of_the_checks_makes_no_vm_ready() -> None:
     assert "No failure seen on 1 VM in the 4 of 51 points" in done.stdout
 
 
+def test_no_remedies_are_promised_where_none_are_shown() -> None:
+    ran = run("--hosts=recorded://examples/good-vm.recording", "-k", "CP-03")
+    assert "1 of 1 VM could not be judged in full.\n" in ran.stdout
+
+
 def test_explain_and_list_errors_need_no_vm() -> None:
     explained = run("--explain", "lin-02")
     assert explained.returncode == 0

@@ -250,11 +250,13 @@ system_files() {
 }
 
 cpu() { # a short look before all other probes; when that was busy, two seconds after them too, as a peak does not count
-  begin cpu
   if [ ! -r /proc/stat ]; then
-    end unsupported "needs /proc"
+    note cpu "" unsupported "needs /proc"
     return
   fi
+  cpu_sample
+  text cpu_of_probes "" "$first_line$nl$line"
+  begin cpu
   printf '%s\n%s\n' "$first_line" "$second_line"
   if [ $(((second_busy - first_busy) * 10)) -gt $(((second_all - first_all) * 9)) ]; then
     for each in 1 2 3; do
@@ -1115,7 +1117,7 @@ log_end() { # whole lines, so that no half of a secret stays; keys, certificates
 # --- Everything -------------------------------------------------------------------------------------------------------------
 
 not_booted() { # what an image cannot have
-  for each in dmi uptime cpu cpus meminfo selinux clock processes dhcp_clients other_backup_processes mounts \
+  for each in dmi uptime cpu cpu_of_probes cpus meminfo selinux clock processes dhcp_clients other_backup_processes mounts \
     mount_open lib_dir_space block_devices resource_disk primary_interface route_table route_to_wireserver special_routes \
     resolv_conf iptables nft; do
     note "$each" "" unsupported "the image is not booted"

@@ -112,7 +112,9 @@ class RunReport:
         if together:
             return tr("No VM fails by itself, but {finding}.", finding=together[0].headline)
         if unknown:
-            text = mark("No failure seen, but {number} of {vms} could not be judged in full: see the remedies above.")
+            text = mark("No failure seen, but {number} of {vms} could not be judged in full.")
+            if self.unseen():
+                text = mark("No failure seen, but {number} of {vms} could not be judged in full: see the remedies above.")
             return tr(text, number=unknown, vms=total)
         if not all(vm.is_complete for vm in vms):
             least = min(vms, key=lambda vm: len(vm.results) / vm.every)

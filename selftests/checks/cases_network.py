@@ -57,6 +57,8 @@ DROPPED: Changes = {WIRESERVER: TIMEOUT, "iptables": "*filter\n:OUTPUT ACCEPT [0
 HTTPS_1, HTTPS_2 = ("https", HOSTS[0]), ("https", HOSTS[1])
 BLOCKED: Changes = {HTTPS_1: TIMEOUT, HTTPS_2: TIMEOUT}
 NO_NAMES: Changes = {(name, host): None for name in ("dns", "https", "port8443") for host in HOSTS}
+STARVED: Changes = {"cpu_of_probes": "cpu  1000 0 500 90000 100 0 50 0 0 0\ncpu  1700 0 900 90010 104 0 50 300 0 0"}
+SILENT = error("silent (8 s)")
 INTERCEPTED = kv(code=400, verified="no", issuer="CN=Corp Inspection CA")
 
 DISK_CASES = [
@@ -132,6 +134,7 @@ FABRIC_CASES = [
     Case("NET-01", PASS),
     Case("NET-01", FAIL, {WIRESERVER: TIMEOUT}, "no answer"),
     Case("NET-01", FAIL, {WIRESERVER: http(200, "<html>login</html>")}, "no answer of Azure's fabric"),
+    Case("NET-01", UNDETERMINED, {**STARVED, WIRESERVER: TIMEOUT}, "no idle moment"),
     Case("NET-01", UNDETERMINED, {WIRESERVER: UNSUPPORTED}, "unsupported"),
     Case("NET-01", NOT_APPLICABLE, ELSEWHERE, "not on Azure"),
     Case("NET-02", PASS),
@@ -158,6 +161,7 @@ FABRIC_CASES = [
     Case("NET-09", ADVICE, {IMDS: TIMEOUT}, "no answer"),
     Case("NET-09", ADVICE, {IMDS: http(502)}, "HTTP 502"),
     Case("NET-09", UNDETERMINED, {IMDS: UNSUPPORTED}, "unsupported"),
+    Case("NET-09", UNDETERMINED, {**STARVED, IMDS: TIMEOUT}, "no idle moment"),
     Case("NET-09", NOT_APPLICABLE, ELSEWHERE),
     Case("NET-10", PASS),
     Case("NET-10", ADVICE, {"special_routes": "blackhole 20.0.0.0/8 dev lo"}, "blackhole 20.0.0.0/8"),
@@ -170,11 +174,16 @@ STORAGE_CASES = [
     Case("NET-05", ADVICE, {("dns", HOSTS[0]): error("dns")}, "name not found (name servers: 168.63.129.16)"),
     Case("NET-05", FAIL, {("dns", HOSTS[0]): TIMEOUT}, edition="2017"),
     Case("NET-05", UNDETERMINED, NO_NAMES, "no storage"),
+    Case("NET-05", UNDETERMINED, {**STARVED, ("dns", HOSTS[0]): TIMEOUT}, "no idle moment", edition="2017"),
+    Case("NET-05", ADVICE, {**STARVED, ("dns", HOSTS[0]): error("dns")}, "name not found"),
     Case("NET-05", NOT_APPLICABLE, ELSEWHERE),
     Case("NET-06", PASS),
     Case("NET-06", ADVICE, BLOCKED, f"{HOSTS[0]}: no answer"),
     Case("NET-06", FAIL, BLOCKED, edition="2017"),
     Case("NET-06", UNDETERMINED, NO_NAMES, "no storage"),
+    Case("NET-06", UNDETERMINED, {**STARVED, **BLOCKED}, "no idle moment"),
+    Case("NET-06", UNDETERMINED, {**STARVED, HTTPS_1: SILENT}, "no idle moment", edition="2017"),
+    Case("NET-06", ADVICE, {**STARVED, HTTPS_1: error("refused")}, "connection refused"),
     Case("NET-06", NOT_APPLICABLE, ELSEWHERE),
     Case("NET-07", NOT_APPLICABLE, says="no proxy"),
     Case("NET-07", PASS, IN_ENVIRONMENT),
@@ -183,6 +192,7 @@ STORAGE_CASES = [
     Case("NET-07", FAIL, {("agent_conf", CONF): "HttpProxy.Host=10.0.0.9"}, "HttpProxy.Port is missing"),
     Case("NET-07", ADVICE, IN_CONF, "HttpProxy.Host=10.0.0.9"),
     Case("NET-07", UNDETERMINED, {("agent_conf", CONF): DENIED}, "denied"),
+    Case("NET-07", UNDETERMINED, {**STARVED, **IN_CONF, ("proxy_connect", HOSTS[0]): TIMEOUT}, "no idle moment"),
     Case("NET-07", UNDETERMINED, {**IN_ENVIRONMENT, ("proxy_connect", HOSTS[0]): UNSUPPORTED}, "unsupported"),
     Case("NET-07", NOT_APPLICABLE, PURGED, "LIN-01"),
     Case("NET-08", PASS, edition="2017"),

@@ -52,8 +52,7 @@ class Network(network.Network):
         return self._fabric("hostgaplugin")
 
     def _fabric(self, name: str) -> Response:
-        section = self.recording.section("http", name)
-        answer = probed(section)
+        answer = probed(self._in_time(self.recording.section("http", name)))
         if answer.failure and not self.system.is_root:
             raise NotObserved(Status.DENIED, f"{answer.failure}, but the agent's own firewall lets only root reach {WIRESERVER}")
         return answer
@@ -61,7 +60,13 @@ class Network(network.Network):
     @property
     def metadata(self) -> Response:
         """The answer of the instance metadata service."""
-        return probed(self.recording.section("http", "imds"))
+        return probed(self._in_time(self.recording.section("http", "imds")))
+
+    def _in_time(self, section: Section) -> Section:
+        """A probe's section. Raises NotObserved for one that came too late when that may be the fault of the VM's own load."""
+        if self.system.is_starved and failure(section) in {"timeout", "silent"}:
+            raise NotObserved(Status.TIMEOUT, "no answer in time, while this VM's processors had no idle moment: it may itself be too slow")
+        return section
 
     @property
     def route_to_wireserver(self) -> str | None:
@@ -266,7 +271,7 @@ class Network(network.Network):
                 "no storage host is known: the agent keeps none, or none that this account can read",
                 "name one with --storage-endpoint HOST, or run with --sudo",
             )
-        return found
+        return {host: self._in_time(section) for host, section in found.items()}
 
     @property
     def nameservers(self) -> list[str]:
@@ -290,6 +295,7 @@ class Network(network.Network):
         """Storage host → (``agent`` or ``environment``, status of CONNECT, failure word)."""
         found = {}
         for host, section in self.recording.subjects("proxy_connect").items():
+            self._in_time(section)
             if section.status is Status.UNSUPPORTED:
                 raise NotObserved(section.status, section.detail)
             said = key_values(section.text)

@@ -27,6 +27,7 @@ from backup_preflight.recording import Recording, Status
 
 AZURE_ASSET_TAG = "7783-7084-3265-9085-8269-3286-77"
 """SMBIOS chassis asset tag of every Azure VM (cloud-init, sources/azure/identity.py)."""
+_STARVED = 0.9
 
 
 @dataclass(frozen=True)
@@ -122,19 +123,20 @@ class System:
 
     @cached_property
     def cpu_busy(self) -> list[float]:
-        """Share of time not idle, 0 to 1, per sampling window (guest time is part of user time, so it is not counted twice)."""
-        samples = []
-        for line in text(self.recording.section("cpu")).splitlines():
-            ticks = [number(field, "/proc/stat") for field in line.split()[1:9]]
-            if len(ticks) >= 5:
-                samples.append((sum(ticks), ticks[3] + ticks[4]))
-        windows = []
-        for (total, idle), (next_total, next_idle) in pairwise(samples):
-            if next_total > total:
-                windows.append(min(1.0, max(0.0, 1 - (next_idle - idle) / (next_total - total))))
+        """Share of time not idle, 0 to 1, per sampling window."""
+        windows = _busy(text(self.recording.section("cpu")))
         if not windows:
             raise NotObserved(Status.ERROR, "the kernel's CPU counters did not move (a container?)")
         return windows
+
+    @cached_property
+    def is_starved(self) -> bool:
+        """Whether the processors had hardly an idle moment while the probes ran: what came too late may be late for that alone.
+
+        Who waits for an answer that does not come is idle.
+        """
+        section = self.recording.section("cpu_of_probes")
+        return section.status is Status.OK and max(_busy(section.text), default=0.0) > _STARVED
 
     @cached_property
     def memory(self) -> dict[str, int]:
@@ -214,3 +216,17 @@ def _kernel(release: str) -> tuple[tuple[int, ...], str] | None:
     """``6.1.0-18-cloud-amd64`` as ((6, 1, 0, 18), "cloud-amd64"): only kernels of one flavour can be compared."""
     match = re.match(r"([0-9]{1,9}(?:[.-][0-9]{1,9})*)[.-]?(.*)", release)
     return (tuple(int(part) for part in re.split(r"[.-]", match[1])), match[2]) if match else None
+
+
+def _busy(lines: str) -> list[float]:
+    """Between each two ``cpu`` lines of /proc/stat the share that was not idle (guest time is part of user time: not counted twice)."""
+    samples = []
+    for line in lines.splitlines():
+        ticks = [number(field, "/proc/stat") for field in line.split()[1:9]]
+        if len(ticks) >= 5:
+            samples.append((sum(ticks), ticks[3] + ticks[4]))
+    return [
+        min(1.0, max(0.0, 1 - (next_idle - idle) / (next_total - total)))
+        for (total, idle), (next_total, next_idle) in pairwise(samples)
+        if next_total > total
+    ]
