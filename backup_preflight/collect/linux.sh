@@ -123,7 +123,18 @@ limit() { # SECONDS COMMAND...: ended with its children when it takes longer; th
 
 limit_all() { limit "$@" 2>&1; }
 
-captured() { # COMMAND...: its output, at most $most bytes, in $out (the shell drops NUL bytes); its exit code in $rc
+# The three of them put the output into $out (the shell drops NUL bytes) and the exit code into $rc.
+
+run() { # SECONDS COMMAND...: of a tool whose answer is short, without its messages
+  allowed=$1
+  out=$(limit "$@" 2>/dev/null 3>&- 4>&-)
+  rc=$?
+}
+
+run_long() { allowed=$1 && captured limit "$@" 2>/dev/null; } # SECONDS COMMAND...: at most $most bytes, without its messages
+run_all() { allowed=$1 && captured limit_all "$@"; } # SECONDS COMMAND...: at most $most bytes, with its messages
+
+captured() { # COMMAND...
   out=$({
     code=$({ { "$@" 3>&- 4>&- 5>&- 6>&-; echo $? >&6; } | head -c "$most" >&5; } 6>&1)
     printf '\n%s' "$code"
@@ -131,8 +142,6 @@ captured() { # COMMAND...: its output, at most $most bytes, in $out (the shell d
   rc=${out##*"$nl"} out=${out%"$nl"*} out=${out%"$nl"}
 }
 
-run() { allowed=$1 && captured limit "$@" 2>/dev/null; } # SECONDS COMMAND...: without its messages
-run_all() { allowed=$1 && captured limit_all "$@"; } # SECONDS COMMAND...: with its messages
 
 timed_out() { case $rc in 124 | 137 | 143) return 0 ;; *) return 1 ;; esac; }
 
@@ -194,6 +203,11 @@ file() { # SECTION SUBJECT PATH [FILTER...]: the file's bytes, redacted, at most
 
 redact_start() { head -c 131072 | redact; } # first redacted, then cut, so that no half of a secret stays
 
+kernel_file() { # SECTION PATH: of the kernel's own, which hold no secret
+  found "$1" "" "$2" || return 0
+  if body=$(head -c 65536 "$2" 2>/dev/null); then text "$1" "" "$body"; else note "$1" "" denied "$2"; fi
+}
+
 files() { # SECTION FILTER PATH...: those that exist; absent with an empty subject when none does
   name=$1 filter=$2 any='' && shift 2
   for each; do
@@ -215,14 +229,18 @@ count_of() { if [ -e "$1" ]; then echo $#; else echo 0; fi; } # a pattern's matc
 system_run() {
   virtualization='' container=''
   if [ "$image" = no ] && has systemd-detect-virt; then
-    run 2 systemd-detect-virt --vm && virtualization=$out
-    run 2 systemd-detect-virt --container && container=$out
+    run 2 systemd-detect-virt # says what is nearer
+    case $out in
+      systemd-nspawn | lxc | lxc-libvirt | docker | podman | rkt | wsl | proot | pouch | openvz | container-other)
+        container=$out
+        run 2 systemd-detect-virt --vm
+        ;;
+    esac
+    if [ "$rc" = 0 ]; then virtualization=$out; fi
   fi
   begin run
-  # shellcheck disable=SC2046 # three words
-  set -- $(uname -srm)
-  printf '%s\n' "collector=$version" "sha256=$digest" "uid=$uid" "sudo=$sudo" "image=$image" "kernel=$1" "machine=$3" \
-    "release=$2" "pid1=$pid1" "systemd=$systemd" "virtualization=$virtualization" "container=$container" "clock=$started"
+  printf '%s\n' "collector=$version" "sha256=$digest" "uid=$uid" "sudo=$sudo" "image=$image" "kernel=$kernel" "machine=$machine" \
+    "release=$release" "pid1=$pid1" "systemd=$systemd" "virtualization=$virtualization" "container=$container" "clock=$started"
   end ok
 }
 
@@ -237,13 +255,12 @@ system_files() {
     printf 'chassis_asset_tag=%s\n' "$value"
     end ok
   fi
-  begin uptime # without getconf: the kernel's interface has 100 ticks a second on every architecture that Azure offers
+  begin uptime # the kernel's interface has 100 ticks a second on every architecture that Azure offers
   read -r uptime _ </proc/uptime
-  printf 'uptime=%s\nticks=%s\nboot_time=%s\n' "$uptime" "$(getconf CLK_TCK 2>/dev/null || echo 100)" \
-    "$(sed -n 's/^btime //p' /proc/stat)"
+  printf 'uptime=%s\nticks=100\nboot_time=%s\n' "$uptime" "$(sed -n 's/^btime //p' /proc/stat)"
   end ok
   text cpus "" "$(getconf _NPROCESSORS_CONF 2>/dev/null || grep -c ^processor /proc/cpuinfo)"
-  file meminfo "" /proc/meminfo
+  kernel_file meminfo /proc/meminfo
   file selinux "" /sys/fs/selinux/enforce sed -e 's/1/enforcing/' -e 's/0/permissive/'
   files reboot_required redact_start /run/reboot-required /run/reboot-needed
   file reboot_packages "" /run/reboot-required.pkgs
@@ -457,15 +474,14 @@ python_for_backup() { # the names that the extension's main/handle.sh tries
   fi
   run 8 "$python" -B -W ignore -c 'import sys
 print("version=%d.%d.%d" % sys.version_info[:3])
+try: # without importing where that can be: setuptools would put its own distutils in the place, in a third of a second
+    from importlib.machinery import PathFinder
+    find = PathFinder.find_spec
+except Exception:
+    find = __import__
 for name in ("imp", "distutils", "crypt"):
     try:
-        if name == "distutils" and sys.version_info > (3, 4):
-            from importlib.machinery import PathFinder
-            if PathFinder.find_spec(name):
-                print("distutils=yes") # without importing: setuptools would put its own in the place, in a third of a second
-                continue
-        __import__(name)
-        print(name + "=yes")
+        print(name + "=" + (find(name) and "yes" or "no"))
     except ImportError:
         print(name + "=no")'
   printf 'path=%s\n%s' "$python" "$out"
@@ -473,41 +489,47 @@ for name in ("imp", "distutils", "crypt"):
 }
 
 unit() { # NAME
-  if has systemctl; then
-    begin unit_enabled "$1"
-    run 4 systemctl is-enabled "$1"
+  if [ "$systemd" = yes ]; then
+    begin unit "$1"
+    show_unit 4 "$1"
+    lines | grep -v '^Environment' | redact
+    end_run
+    begin proxy_environment "$1"
+    environment_of_unit | proxy_lines
+    end_run
     case $out in
-      '' | not-found) if timed_out; then end timeout "$allowed"; else end absent; fi ;;
-      *) printf '%s' "$out" && end ok ;;
+      *LoadState=not-found*)
+        note unit_enabled "$1" absent
+        return
+        ;;
     esac
-  else
-    note unit_enabled "$1" unsupported "needs systemctl"
-  fi
-  if [ "$image" = yes ]; then return; fi
-  if [ "$systemd" = no ]; then
+  elif [ "$image" = no ]; then
     note unit "$1" unsupported "systemd does not run here"
     note proxy_environment "$1" unsupported "systemd does not run here"
+  fi
+  if ! has systemctl; then
+    note unit_enabled "$1" unsupported "needs systemctl"
     return
   fi
-  begin unit "$1"
-  run 4 systemctl --no-pager show -p "LoadState,ActiveState,SubState,Result,UnitFileState,MainPID,NRestarts,Restart,\
-ConditionResult,FreezerState,FragmentPath,DropInPaths,ActiveEnterTimestamp,InactiveEnterTimestamp" "$1"
-  lines | redact
-  end_run
-  begin proxy_environment "$1"
-  unit_environment "$1"
-  lines | proxy_lines
-  end_run
+  begin unit_enabled "$1"
+  run 4 systemctl is-enabled "$1"
+  case $out in
+    '' | not-found) if timed_out; then end timeout "$allowed"; else end absent; fi ;;
+    *) printf '%s' "$out" && end ok ;;
+  esac
 }
 
-unit_environment() { # UNIT: $out is its Environment= and its environment files, one variable a line
-  run 2 systemctl --no-pager show -p Environment,EnvironmentFiles "$1"
-  out=$(
-    lines | sed -n 's/^Environment=//p' | tr -d '"' | tr ' ' '\n'
-    lines | sed -n 's/^EnvironmentFiles=\(.*\) (ignore_errors=.*/\1/p' | while IFS= read -r each; do
-      if [ -f "$each" ]; then head -c 65536 "$each" 2>/dev/null; fi
-    done
-  )
+show_unit() { # SECONDS UNIT
+  run "$1" systemctl --no-pager show -p "LoadState,ActiveState,SubState,Result,UnitFileState,MainPID,NRestarts,Restart,\
+ConditionResult,FreezerState,FragmentPath,DropInPaths,ActiveEnterTimestamp,InactiveEnterTimestamp,\
+Environment,EnvironmentFiles" "$2"
+}
+
+environment_of_unit() { # of the one shown: Environment= and its environment files, one variable a line
+  lines | sed -n 's/^Environment=//p' | tr -d '"' | tr ' ' '\n'
+  lines | sed -n 's/^EnvironmentFiles=\(.*\) (ignore_errors=.*/\1/p' | while IFS= read -r each; do
+    if [ -f "$each" ]; then head -c 65536 "$each" 2>/dev/null; fi
+  done
 }
 
 # --- Processes --------------------------------------------------------------------------------------------------------------
@@ -622,7 +644,7 @@ snapshot_extension() {
     if [ "$newest" -ge 0 ]; then file snapshot_status "${each##*/}/$newest.status" "$each/status/$newest.status"; fi
   done
   begin snapshot_freeze_tool
-  case $(uname -m) in aarch64) tool=main/safefreezeArm64/bin/safefreeze ;; *) tool=main/safefreeze/bin/safefreeze ;; esac
+  case $machine in aarch64) tool=main/safefreezeArm64/bin/safefreeze ;; *) tool=main/safefreeze/bin/safefreeze ;; esac
   for each in "$lib/$backup"-*; do
     if [ -d "$each" ]; then printf '%s\t%s\n' "$(yes_no test -x "$each/$tool")" "${each##*/}/$tool"; fi
   done
@@ -679,7 +701,7 @@ script_owners() {
 # --- Disks ------------------------------------------------------------------------------------------------------------------
 
 disks() {
-  file mounts "" /proc/self/mountinfo
+  kernel_file mounts /proc/self/mountinfo
   # "mount point, type, source" with blanks as \040
   mounts=$(awk '{ for (i = 7; i <= NF; i++) if ($i == "-") break; print $5, $(i + 1), $(i + 2) }' /proc/self/mountinfo)
   mount_open
@@ -706,7 +728,7 @@ mount_open() { # as the extension opens them before it freezes them
   fi
   begin mount_open
   # shellcheck disable=SC2016 # for another shell, which can be ended when a device does not answer
-  run 6 sh -c 'IFS="
+  run_long 6 sh -c 'IFS="
 "
 for point in $1; do
   directory=$(printf "$(printf %s "$point" | sed "s/%/%%/g")")
@@ -758,7 +780,7 @@ network_files() {
   if listable netplan "" /etc/netplan; then text netplan "" "$(ls -d /etc/netplan/*.yaml 2>/dev/null)"; fi
   if [ "$image" = yes ]; then return; fi
   file resolv_conf "" /etc/resolv.conf
-  file route_table "" /proc/net/route
+  kernel_file route_table /proc/net/route
   if [ "$primary" ]; then
     text primary_interface "" "$(printf 'name=%s\nindex=%s' "$primary" "$(cat "/sys/class/net/$primary/ifindex" 2>/dev/null)")"
   else
@@ -815,7 +837,7 @@ network_commands() {
     if [ "$rc" = 0 ]; then lines; fi
     if [ "$rc" = 0 ] || timed_out; then end_run; else end error "$out"; fi
     begin special_routes
-    run 4 ip -4 route show table all
+    run_long 4 ip -4 route show table all
     lines | grep -E '^(blackhole|prohibit|unreachable|throw)'
     end_run
   else
@@ -846,10 +868,11 @@ firewall() {
     note nft "" denied "needs root"
     return
   fi
-  nf_tables=no most=524288 rc=absent
-  builtin=/lib/modules/$(uname -r)/modules.builtin # where it is not: the kernel's symbols, which are a hundred times as many
-  if [ -r "$builtin" ]; then set -- /nf_tables.ko "$builtin"; else set -- nf_tables_newtable /proc/kallsyms; fi
-  if [ -d /sys/module/nf_tables ] || grep -q "$1" "$2" 2>/dev/null; then nf_tables=yes; fi
+  nf_tables=no most=524288 rc=absent modules=/lib/modules/$release
+  # Where there are no modules (in a container) a question loads none.
+  if [ -d /sys/module/nf_tables ] || [ ! -d "$modules" ] || grep -q /nf_tables.ko "$modules/modules.builtin" 2>/dev/null; then
+    nf_tables=yes
+  fi
   begin iptables
   run_iptables_save iptables-save
   # Where iptables is the new kind, rules of the old kind can stand beside.
@@ -864,7 +887,7 @@ firewall() {
   if ! has nft; then end unsupported "needs nft"
   elif [ "$nf_tables" = no ]; then end absent "nf_tables is not loaded"
   else
-    run 3 nft -j list ruleset
+    run_long 3 nft -j list ruleset
     lines
     end_rules
   fi
@@ -881,7 +904,7 @@ run_iptables_save() { # PROGRAM: prints its rules; $rc says absent, unless it or
     *nf_tables*) [ "$nf_tables" = yes ] || return ;;
     *) [ -s /proc/net/ip_tables_names ] || return ;;
   esac
-  run 3 "$1"
+  run_long 3 "$1"
   lines
 }
 
@@ -964,7 +987,7 @@ http() { # NAME HOST PORT PATH HEADER VALUE
     case ${out##*connected=} in *[1-9]*) connected=yes ;; esac
     out=${out%"$nl"connected=*}
   elif any_python; then
-    run 8 "$python" -B -c "$probe" http "$2" "$3" "GET $4 HTTP/1.0${crlf}Host: $2$crlf$5: $6$crlf$crlf"
+    run_long 8 "$python" -B -c "$probe" http "$2" "$3" "GET $4 HTTP/1.0${crlf}Host: $2$crlf$5: $6$crlf$crlf"
   elif has wget; then # of GNU or busybox
     run_all 8 wget -q -S -Y off -O - --header "$5: $6" "http://$2:$3$4"
     out=$(lines | sed 's/^  //')
@@ -993,9 +1016,9 @@ find_hosts() { # $hosts: those of --storage-endpoint, else the first two of the 
 dns() { # HOST
   begin dns "$1"
   if has getent; then
-    run 4 getent ahostsv4 "$1"
+    run_long 4 getent ahostsv4 "$1"
   elif has nslookup; then
-    run 4 nslookup "$1"
+    run_long 4 nslookup "$1"
     out=$(lines | sed -n '/^Name/,$p') # before that stands the server's own address
   else
     end unsupported "needs getent or nslookup"
@@ -1047,7 +1070,6 @@ port8443() { # HOST: that TCP connects counts, not what is spoken there
 
 proxy_connect() { # HOST
   begin proxy_connect "$1"
-  find_proxy
   if [ ! "$proxy" ]; then
     end absent "no proxy is configured"
   elif ! has curl; then
@@ -1079,8 +1101,11 @@ find_proxy() { # $proxy and its $source. The agent's own setting wins over the e
   settings=$(
     cat /etc/environment 2>/dev/null
     if [ "$systemd" = yes ]; then
-      unit_environment walinuxagent.service && lines
-      unit_environment waagent.service && lines
+      for each in walinuxagent waagent; do
+        show_unit 2 "$each.service"
+        if timed_out; then break; fi
+        environment_of_unit
+      done
     fi
   )
   for each in 'http_proxy|HTTP_PROXY' 'https_proxy|HTTPS_PROXY'; do
@@ -1133,6 +1158,7 @@ everything() { # puts on the tally at the end: the number of groups
   if [ "$image" = no ]; then cpu_before; fi
   text proxy_environment session "$session"
   find_hosts
+  if [ "$hosts" ]; then find_proxy; fi
   find_primary
   set -- system_run system_files agent_packages package_owner core_packages agent_files agent_version python_for_backup \
     extensions network_files "unit walinuxagent.service" "unit waagent.service"
@@ -1158,6 +1184,9 @@ main() {
   session=$(env | proxy_lines)
   unset http_proxy https_proxy ftp_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY FTP_PROXY ALL_PROXY NO_PROXY
   started=$(date +%s) uid=$(id -u) pid1=''
+  # shellcheck disable=SC2046 # three words
+  set -- $(uname -srm)
+  kernel=$1 release=$2 machine=$3
   read -r pid1 2>/dev/null </proc/1/comm
   timeout='' setsid='' systemd=no
   # busybox' timeout leaves its watcher behind for a second

@@ -13,7 +13,7 @@ _BUILT_IN = {
     *("compgen", "disable"),  # of bash, of zsh
 }
 _KEYWORDS = {"do", "done", "else", "fi", "if", "then", "while"}
-_WRAPPERS = {"run": 1, "run_all": 1, "limit": 1, "limit_all": 1, "captured": 0, "yes_no": 0, "file": 3, "has": 0}
+_WRAPPERS = {"run": 1, "run_long": 1, "run_all": 1, "limit": 1, "limit_all": 1, "captured": 0, "yes_no": 0, "file": 3, "has": 0}
 """Functions that start the program that is this argument of theirs."""
 
 
