@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -40,6 +40,9 @@ class Status(Enum):
     TIMEOUT = "timeout"
     ERROR = "error"
     NOT_COLLECTED = "not collected"
+
+
+_STATUS = {status.value.encode(): status for status in Status}
 
 
 class NotARecording(UsageError):
@@ -117,11 +120,13 @@ def parse(data: bytes, nonce: str | None = None) -> Recording:
     sections: dict[tuple[str, str], Section] = {}
     current: tuple[str, str] | None = None
     body_start = 0
+    name = b""
     for line_start, line, line_end in _frame_lines(data, frame, header.end()):
         if begin := _BEGIN.fullmatch(line):
-            current = (begin[1].decode(), (begin[2] or b"").decode("utf-8", "replace"))
+            name, subject = begin.groups(b"")
+            current = (name.decode(), subject.decode("utf-8", "replace"))
             body_start = line_end
-        elif (end := _END.fullmatch(line)) and current and current[0] == end[1].decode():
+        elif current and (end := _END.fullmatch(line)) and end[1] == name:
             sections[current] = _section(data[body_start : max(body_start, line_start - 1)], end)
             current = None
         elif done := _DONE.fullmatch(line):
@@ -139,7 +144,7 @@ def parse(data: bytes, nonce: str | None = None) -> Recording:
 def _section(body: bytes, end: re.Match[bytes]) -> Section:
     if len(body) > MAX_SECTION:
         return Section(Status.ERROR, detail=f"it has {len(body):,} bytes, more than the collector gives")
-    return Section(Status(end[2].decode()), body, (end[3] or b"").decode("utf-8", "replace")[:_LONGEST_DETAIL])
+    return Section(_STATUS[end[2]], body, (end[3] or b"").decode("utf-8", "replace")[:_LONGEST_DETAIL])
 
 
 def load(path: Path) -> Recording:
@@ -235,7 +240,13 @@ def _find_header(data: bytes, nonce: str | None) -> re.Match[bytes]:
     return headers[0] if nonce is None else headers[-1]
 
 
-def _frame_lines(data: bytes, frame: bytes, start: int) -> list[tuple[int, bytes, int]]:
+def _frame_lines(data: bytes, frame: bytes, start: int) -> Iterator[tuple[int, bytes, int]]:
     """(offset, rest of the line, offset of the next line) of every line that begins with the frame."""
-    pattern = re.compile(rb"^" + re.escape(frame) + rb"([^\n]*)\n?", re.MULTILINE)
-    return [(match.start(), match[1].rstrip(b"\r"), match.end()) for match in pattern.finditer(data, start)]
+    marker = b"\n" + frame
+    at = data.find(marker, start)
+    while at >= 0:
+        end = data.find(b"\n", at + 1)
+        if end < 0:
+            end = len(data)
+        yield at + 1, data[at + len(marker) : end].rstrip(b"\r"), min(end + 1, len(data))
+        at = data.find(marker, end)

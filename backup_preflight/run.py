@@ -28,7 +28,8 @@ class Run:
         if "target" in metafunc.fixturenames and metafunc.module.__name__.split(".")[0] in PACKAGES:
             check = check_of(metafunc.function)
             targets = [each for each in self.session.targets.values() if not (check and each.system) or check.is_for(each.system)]
-            metafunc.parametrize("target", targets, ids=[each.id for each in targets], scope="session", indirect=True)
+            # Of scope "function", as pytest would sort the items by a wider one, which this class does itself.
+            metafunc.parametrize("target", targets, ids=[each.id for each in targets], scope="function", indirect=True)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:

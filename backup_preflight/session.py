@@ -73,6 +73,8 @@ class Session:
 
     def is_readable(self, id_: str) -> bool:
         """Whether the VM could be read; waits for it."""
+        if id_ in self._judges:
+            return True
         if id_ in self._deployments:
             return self._deployments[id_] is not None
         return not isinstance(self._gathering.outcome(id_), ConnectionProblem)

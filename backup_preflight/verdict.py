@@ -239,17 +239,18 @@ def _result(
     blocked_by: str = "",
 ) -> Result:
     finding = finding or Finding("")
-    problems = {
-        Verdict.FAIL: tr(finding.problem or check.problem),
-        Verdict.ADVICE: tr(finding.problem or check.problem),
-        Verdict.UNDETERMINED: tr("could not tell whether {wanted}", wanted=tr(check.title)),
-        Verdict.CRASH: tr("the suite itself has failed (a bug of ours)"),
-    }
+    problem = ""
+    if verdict in {Verdict.FAIL, Verdict.ADVICE}:
+        problem = tr(finding.problem or check.problem)
+    elif verdict is Verdict.UNDETERMINED:
+        problem = tr("could not tell whether {wanted}", wanted=tr(check.title))
+    elif verdict is Verdict.CRASH:
+        problem = tr("the suite itself has failed (a bug of ours)")
     return Result(
         target=target,
         check=check.id,
         verdict=verdict.value,
-        problem=problems.get(verdict, ""),
+        problem=problem,
         found=finding.found,
         fix=tr(finding.fix or check.fix) if finding.found else "",
         commands=finding.commands,

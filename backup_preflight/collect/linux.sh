@@ -868,11 +868,9 @@ firewall() {
     note nft "" denied "needs root"
     return
   fi
-  nf_tables=no most=524288 rc=absent modules=/lib/modules/$release
-  # Where there are no modules (in a container) a question loads none.
-  if [ -d /sys/module/nf_tables ] || [ ! -d "$modules" ] || grep -q /nf_tables.ko "$modules/modules.builtin" 2>/dev/null; then
-    nf_tables=yes
-  fi
+  nf_tables=no most=524288 rc=absent builtin=/lib/modules/$release/modules.builtin
+  # Where this list is missing (in a container), so are the modules that a question could load.
+  if [ -d /sys/module/nf_tables ] || [ ! -e "$builtin" ] || grep -q /nf_tables.ko "$builtin"; then nf_tables=yes; fi
   begin iptables
   run_iptables_save iptables-save
   # Where iptables is the new kind, rules of the old kind can stand beside.

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 
 from backup_preflight.checks import Level, catalogue
 from backup_preflight.verdict import Result, Verdict
@@ -66,7 +67,7 @@ class Vm:
     @property
     def every(self) -> int:
         """Number of checks of this VM's system."""
-        return sum(check.is_for(self.system) and not check.of_fleet for check in catalogue().values())
+        return _every(self.system)
 
     def of(self, verdict: Verdict) -> list[Result]:
         """The results with that verdict."""
@@ -107,6 +108,11 @@ class Vm:
         """Verdict → number of checks, the worst first."""
         counted = Counter(result.verdict for result in self.results)
         return {verdict.value: counted[verdict.value] for verdict in ORDER if counted[verdict.value]}
+
+
+@cache
+def _every(system: str) -> int:
+    return sum(check.is_for(system) and not check.of_fleet for check in catalogue().values())
 
 
 def gates(result: Result, *, strict: bool, allow_undetermined: bool) -> bool:

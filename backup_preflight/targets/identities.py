@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,9 +108,23 @@ def _words(path: Path) -> list[str]:
         return []
 
 
+def _key(file: Path) -> paramiko.PKey:
+    """The key in a file, read once for all VMs. Raises what paramiko does."""
+    with _READING:
+        return _read_key(file)
+
+
+@functools.cache
+def _read_key(file: Path) -> paramiko.PKey:
+    return paramiko.PKey.from_path(file)
+
+
+_READING = threading.Lock()
+
+
 def _from_file(file: Path, attempt: Attempt) -> Iterator[paramiko.PKey]:
     try:
-        key = paramiko.PKey.from_path(file)
+        key = _key(file)
     except FileNotFoundError:
         return
     except (TypeError, paramiko.PasswordRequiredException):

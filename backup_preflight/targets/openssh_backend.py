@@ -62,9 +62,8 @@ class OpensshBackend(SshBackend):
         """Run one command line in the login shell. Raises ConnectionProblem."""
         started = time.monotonic()
         output = process.execute(self._arguments(command), stdin, seconds, {"LC_ALL": "C"})
-        if output.status == _FAILED:
-            if problem := self._problem(output, time.monotonic() - started):
-                raise problem
+        if output.status == _FAILED and (problem := self._problem(output, time.monotonic() - started)):
+            raise problem
         lost = _LOST if output.status == _FAILED else _LOST_AFTER_THE_STATUS
         if any(re.search(lost, line) for line in output.stderr_text.splitlines()):
             output.status = None

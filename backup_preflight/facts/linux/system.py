@@ -57,7 +57,7 @@ class System:
             return mark("sudo was refused: allow this user `sudo -n` for the collector (README, Privileges), or log in as root")
         return mark("run with --sudo, or log in as root")
 
-    @property
+    @cached_property
     def booted(self) -> bool:
         """False for an image's root file system that is only looked into."""
         section = self.recording.section("run")
