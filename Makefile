@@ -18,6 +18,7 @@ run: $(INSTALLED) ## judge the recordings in examples/ (no VM needed); some of t
 	  *) echo "exit code $$status: not the 1 that the examples should give"; exit 1 ;; \
 	esac
 
+test: export PYTHONDONTWRITEBYTECODE = # the suite is started hundreds of times; with this set, each start would compile it anew
 test: $(INSTALLED) ## the suite's own tests; what this machine lacks for some of them is said in the skips
 	$(BIN)/pytest selftests -rs -n 4 --dist loadfile --no-loadscope-reorder -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
 
