@@ -43,7 +43,18 @@ def judge(recordings: Path, *options: str) -> Results:
 def _run(options: Sequence[str], lab: RunningLab | None) -> Results:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.json")
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--json={report}", *options]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:hypothesispytest",
+            f"--json={report}",
+            *options,
+        ]
         done = subprocess.run(
             lab.inside(*command) if lab else command,
             cwd=_ROOT,

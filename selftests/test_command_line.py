@@ -7,7 +7,6 @@ import json
 import os
 import pwd
 import subprocess
-import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
@@ -19,6 +18,7 @@ import pytest
 
 from backup_preflight.report.summary import Vm, exit_code
 from backup_preflight.verdict import Result, Verdict
+from selftests.command import PYTEST
 from selftests.sshd import Accounts, Sshd
 
 ROOT = Path(__file__).parent.parent
@@ -27,7 +27,7 @@ ENGINES = ("paramiko", "ssh")
 
 def run(*arguments: str, cwd: Path = ROOT, path: Path | None = None) -> subprocess.CompletedProcess[str]:
     """pytest; ``path``: where modules for ``-p`` are."""
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    command = [*PYTEST, *arguments]
     environment = {
         key: value
         for key, value in os.environ.items()

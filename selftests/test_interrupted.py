@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from selftests.command import PYTEST
 from selftests.sshd import running_sshd
 from selftests.test_command_line import ROOT
 
@@ -31,7 +31,7 @@ def test_ctrl_c(engine: str, tmp_path: Path) -> None:
     with running_sshd(["ForceCommand exec sleep 300"]) as server, output.open("w") as stream:
         process = subprocess.Popen(
             [
-                sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--ssh-config={server.config}",
+                *PYTEST, f"--ssh-config={server.config}",
                 f"--hosts={engine}://{server.address},recorded://{ROOT}/examples/bad-vm.recording",
                 f"--json={json_report}", f"--junitxml={junit}",
             ],

@@ -14,6 +14,7 @@ import pytest
 
 from backup_preflight import files
 from backup_preflight.recording import load
+from selftests.command import PYTEST
 from selftests.reliability.lab import REAL, Lab
 from selftests.reliability.machine import ROOT
 from selftests.reliability.server import silent
@@ -39,7 +40,7 @@ def lab(isolated_network: None) -> Iterator[Lab]:  # noqa: ARG001  (asked for, n
 
 
 def suite(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *arguments]
+    return [*PYTEST, "-q", *arguments]
 
 
 def environment() -> dict[str, str]:

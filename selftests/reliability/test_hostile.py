@@ -7,7 +7,6 @@ import os
 import re
 import resource
 import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -28,6 +27,7 @@ from backup_preflight.report.message import printable, render
 from backup_preflight.targets import Options, expand
 from backup_preflight.verdict import Judge, Result, Rules, Verdict, unreachable
 from lab.winrm.machines import healthy
+from selftests.command import PYTEST
 from selftests.reliability.lab import REAL, Lab
 from selftests.reliability.machine import ROOT
 
@@ -129,7 +129,7 @@ def test_reports_of_a_hostile_recording_are_whole_and_the_other_vm_is_judged_as_
     recording.save(replace(evil, raw=raw, target=f"::error::{EVIL}"), tmp_path, "evil")
     recording.save(replace(linux, target="good"), tmp_path, "good")
     html, junit, report = (tmp_path / name for name in ("r.html", "r.xml", "r.json"))
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--hosts=recorded://{tmp_path}", "--color=no"]
+    command = [*PYTEST, f"--hosts=recorded://{tmp_path}", "--color=no"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
     done = subprocess.run(
         [*command, f"--html={html}", "--self-contained-html", f"--junitxml={junit}", f"--json={report}"],

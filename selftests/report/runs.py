@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -23,6 +22,7 @@ from backup_preflight.report.run_report import RunReport
 from backup_preflight.report.summary import Vm, exit_code, file_order
 from backup_preflight.report.terminal import TerminalReport
 from backup_preflight.verdict import Judge, Result, Rules, Verdict, read
+from selftests.command import PYTEST
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).with_name("golden")
@@ -93,7 +93,7 @@ def run_pytest(*arguments: str, cwd: Path = ROOT, environment: Mapping[str, str]
     """The suite as users run it, in no pipeline unless ``environment`` says so."""
     unwanted = {"PYTEST_ADDOPTS", "FORCE_COLOR", "PYTEST_CURRENT_TEST", *PIPELINES}
     kept = {key: value for key, value in os.environ.items() if key not in unwanted}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    command = [*PYTEST, *arguments]
     return subprocess.run(
         command,
         cwd=cwd,

@@ -8,7 +8,6 @@ import re
 import select
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
@@ -16,6 +15,7 @@ import pytest
 
 from backup_preflight.collect.gather import Progress
 from backup_preflight.report.progress import words
+from selftests.command import PYTEST
 from selftests.report.runs import PIPELINES, ROOT
 
 
@@ -46,7 +46,7 @@ def on_a_terminal(*arguments: str, **environment: str) -> str:
     ours, theirs = pty.openpty()
     kept = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "PY_COLORS", "PYTEST_ADDOPTS", *PIPELINES}}
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+        [*PYTEST, *arguments],
         cwd=ROOT,
         stdin=theirs,
         stdout=theirs,
@@ -98,7 +98,7 @@ def test_on_a_terminal(options: list[str], environment: dict[str, str], shown: b
 
 
 def test_in_a_pipe_there_is_none(silent_server: int) -> None:
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--hosts=paramiko://127.0.0.1:{silent_server}?timeout=2"]
+    command = [*PYTEST, f"--hosts=paramiko://127.0.0.1:{silent_server}?timeout=2"]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )

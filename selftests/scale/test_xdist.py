@@ -7,13 +7,13 @@ import os
 import pty
 import re
 import subprocess
-import sys
 import termios
 from pathlib import Path
 
 import pytest
 
 from lab.winrm.machines import healthy
+from selftests.command import PYTEST
 from selftests.scale.helpers import NO_AGENT, Outcome, deployment, fleet, write
 from selftests.sshd import Sshd, missing
 from selftests.test_command_line import ROOT, run
@@ -103,7 +103,7 @@ def test_a_list_out_of_a_pipe_is_read_once(tmp_path: Path) -> None:
     source, sink = os.pipe()
     os.write(sink, entries.encode())
     os.close(sink)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--hosts=@/dev/fd/{source}", "-n", "4"]
+    command = [*PYTEST, f"--hosts=@/dev/fd/{source}", "-n", "4"]
     done = subprocess.run(command, cwd=ROOT, pass_fds=[source], capture_output=True, text=True, check=False, timeout=120)
     os.close(source)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -115,7 +115,7 @@ def test_a_password_is_asked_for_once_and_shown_nowhere(tmp_path: Path) -> None:
         hosts = ",".join(f"winrm://{ACCOUNT.user}@127.0.0.1:{server.port}?no_ssl=true" for server in (first, second))
         files = [f"--json={tmp_path}/r.json", f"--junitxml={tmp_path}/r.xml", f"--html={tmp_path}/r.html", f"--debug={tmp_path}/debug"]
         options = ["--ask-pass", "-n", "2", "-vv", "-l", "--tb=long", "--log-level=DEBUG", *files]
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--hosts={hosts}", *options]
+        command = [*PYTEST, f"--hosts={hosts}", *options]
         parent, child = pty.openpty()
         process = subprocess.Popen(
             command, cwd=ROOT, stdin=child, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,

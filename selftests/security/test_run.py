@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from backup_preflight.targets.password import PASSWORD_VARIABLE
+from selftests.command import PYTEST
 from selftests.security.watch import children, watched, watching
 from selftests.sshd import PASSWORD, Accounts, Sshd, free_port, generate_key
 from selftests.targets.helpers import listener
@@ -31,7 +32,7 @@ def arguments(directory: Path) -> list[str]:
 
 def suite(directory: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the suite; what its children were started with is in ``execve``, below the reports' directory."""
-    command = watched(directory / "execve", [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, *arguments(directory)])
+    command = watched(directory / "execve", [*PYTEST, *options, *arguments(directory)])
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False, env={**os.environ, **environment})
 
 

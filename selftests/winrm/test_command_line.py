@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 from lab.winrm.machines import healthy, service_key
 from lab.winrm.server import StandIn
+from selftests.command import PYTEST
 from selftests.sshd import Sshd
 from selftests.test_command_line import ROOT, report_of, run, verdicts
 from selftests.winrm.helpers import ACCOUNT, windows
@@ -72,7 +72,7 @@ def test_a_mixed_run_gives_one_report(sshd: Sshd, tmp_path: Path) -> None:
 
 def test_a_password_can_be_typed_in() -> None:
     with windows() as server:
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--hosts={entry(server)}", "--ask-pass", "-k", "guest_agent"]
+        command = [*PYTEST, f"--hosts={entry(server)}", "--ask-pass", "-k", "guest_agent"]
         parent, child = pty.openpty()
         process = subprocess.Popen(
             command, cwd=ROOT, stdin=child, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=_new_terminal(child)
@@ -99,7 +99,7 @@ def _new_terminal(child: int) -> Any:
 
 def test_without_a_terminal_nobody_is_asked() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--hosts=winrm://u@a", "--ask-pass"],
+        [*PYTEST, "--hosts=winrm://u@a", "--ask-pass"],
         cwd=ROOT,
         capture_output=True,
         text=True,
