@@ -58,7 +58,8 @@ def report_outcome(item: pytest.Item, outcome: Outcome, started: float) -> None:
     ``started``: seconds since 1970.
     """
     nodeid, location, hook = item.nodeid, _location(item), item.config.hook
-    if item.config.option.verbose > 1:  # else pytest would begin a line for each item
+    shown = item.config.option.verbose > 1  # else pytest would begin a line for each item
+    if shown:
         hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
     result = outcome.result
     how, longrepr, sections = _pytests_words(item, outcome)
@@ -72,7 +73,8 @@ def report_outcome(item: pytest.Item, outcome: Outcome, started: float) -> None:
         call.preflight_done = outcome.done  # type: ignore[attr-defined]
         call.preflight_deployment = outcome.deployment and asdict(outcome.deployment)  # type: ignore[attr-defined]
     hook.pytest_runtest_logreport(report=call)
-    hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
+    if shown:
+        hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
 
 
 def _location(item: pytest.Item) -> tuple[str, int | None, str]:

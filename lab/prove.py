@@ -13,7 +13,6 @@ from queue import Empty, SimpleQueue
 
 from backup_preflight.causes import ERRORS, BackupError, Edition
 from backup_preflight.checks import catalogue
-from backup_preflight.facts.http import FAILURES
 from backup_preflight.recording import Status
 from backup_preflight.verdict import Result, Verdict
 from lab import suite
@@ -214,11 +213,7 @@ def _problems(guest: _Guest, results: Mapping[str, Result]) -> list[Result]:
     the suite says just that, is no mistake there.
     """
     emulated = guest.outcome.fault.image == "machine"
-    return [result for result in _findings(results) if not (emulated and _is_too_late(result))]
-
-
-def _is_too_late(result: Result) -> bool:
-    return result.reason.startswith(f"{Status.TIMEOUT.value}:") or any(FAILURES[word] in result.found for word in ("silent", "timeout"))
+    return [result for result in _findings(results) if not (emulated and result.reason.startswith(f"{Status.TIMEOUT.value}:"))]
 
 
 def _compare(guest: _Guest) -> None:

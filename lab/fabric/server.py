@@ -101,6 +101,9 @@ class _Handler(BaseHTTPRequestHandler):
             hold(self.connection, self.server.stopping)
             self.close_connection = True
             return
+        if self.server.name in vm.ill:
+            self._send(Answer(503, "service unavailable\n", TEXT))
+            return
         query = {name.lower(): values[0] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
         self._send(self.server.answer(Request(vm, self.command, url.path, query, self.headers, body)))
 

@@ -41,7 +41,7 @@ class Handler:
 
 @dataclass
 class Vm:
-    """One VM. ``silent``: of wireserver, host_plugin, metadata, those that take a request and never answer."""
+    """One VM. Of wireserver, host_plugin, metadata, ``silent`` take a request and never answer, ``ill`` answer 503."""
 
     name: str
     address: str
@@ -54,6 +54,7 @@ class Vm:
 
     dns: Dns = Dns.RIGHT
     silent: frozenset[str] = frozenset()
+    ill: frozenset[str] = frozenset()
     handlers: list[Handler] = field(default_factory=lambda: [Handler()])
     certificates: bool = True
     """Whether the goal state hands out a certificate, with which the handler's protected settings are encrypted."""

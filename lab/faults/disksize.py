@@ -36,21 +36,21 @@ def too_many_disks(host: Host) -> None:
 
 def _unplug(host: Host) -> None:
     host.lab.detach_disk(host.name, "large")
-    host.change(silent=frozenset())
+    host.change(ill=frozenset())
 
 
 def _without_metadata(host: Host, gigabytes: int) -> None:
-    host.change(silent=frozenset({"metadata"}))
+    host.change(ill=frozenset({"metadata"}))
     host.lab.attach_disk(host.name, "large", gigabytes)
 
 
 @fault("DSK-01", advice="NET-09", undetermined="DSK-04", hides="DSK-03", image="machine", repair=_unplug)
 def real_disk_of_65_tb(host: Host) -> None:
-    """a real disk of 65 TB is attached, and the metadata service does not answer"""
+    """a real disk of 65 TB is attached, and the metadata service fails"""
     _without_metadata(host, 65 * 1024)
 
 
 @fault(advice="DSK-01 NET-09", undetermined="DSK-04", hides="DSK-03", image="machine", repair=_unplug)
 def real_disk_of_33_tb(host: Host) -> None:
-    """a real disk of 33 TB is attached, and the metadata service does not answer"""
+    """a real disk of 33 TB is attached, and the metadata service fails"""
     _without_metadata(host, 33 * 1024)
