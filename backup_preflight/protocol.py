@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import pytest
 
+from backup_preflight.checks import Check
 from backup_preflight.fleet import Deployment
 from backup_preflight.report.message import render
 from backup_preflight.verdict import Result, Verdict
@@ -31,6 +32,24 @@ class Connection(pytest.Item):
         return self.path, None, self.name
 
 
+class CheckItem(pytest.Item):
+    """A check on one VM (``target``), or on all of them together (None). Far lighter than pytest's item for a function with fixtures."""
+
+    def __init__(self, *, check: Check, target: str | None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.check = check
+        self.target = target
+        self.obj = check.function
+        self.extra_keyword_matches.add(check.id)
+
+    def runtest(self) -> None:
+        """See ``Run.pytest_runtest_protocol``."""
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """The check's function."""
+        return self.path, self.check.function.__code__.co_firstlineno - 1, self.name
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of an item: a result, or the reason why it was not judged.
@@ -46,7 +65,7 @@ class Outcome:
 
 def target_of(item: pytest.Item) -> str | None:
     """The VM that an item is about; None for all of them together, and for what is not ours."""
-    if isinstance(item, Connection):
+    if isinstance(item, (Connection, CheckItem)):
         return item.target
     callspec = getattr(item, "callspec", None)
     return getattr(callspec.params.get("target"), "id", None) if callspec else None
@@ -79,15 +98,14 @@ def report_outcome(item: pytest.Item, outcome: Outcome, started: float) -> None:
 
 def _location(item: pytest.Item) -> tuple[str, int | None, str]:
     """``item.location``, which pytest works out anew for each VM, although only the name differs."""
-    function = getattr(item, "function", None)
-    if function is None:
+    if not isinstance(item, CheckItem):
         return item.location
-    if function not in _places:
-        _places[function] = item.location[:2]
-    return *_places[function], item.name
+    if item.check not in _places:
+        _places[item.check] = item.location[:2]
+    return *_places[item.check], item.name
 
 
-_places: dict[object, tuple[str, int | None]] = {}
+_places: dict[Check, tuple[str, int | None]] = {}
 
 
 _Words = tuple[Literal["passed", "failed", "skipped"], "str | tuple[str, int, str] | None", "list[tuple[str, str]]"]

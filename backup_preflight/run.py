@@ -10,7 +10,7 @@ import pytest
 from backup_preflight import xdist
 from backup_preflight.checks import PACKAGES, Check, check_of, documented_order
 from backup_preflight.lang import tr
-from backup_preflight.protocol import Connection, Outcome, report_outcome, target_of
+from backup_preflight.protocol import CheckItem, Connection, Outcome, report_outcome, target_of
 from backup_preflight.session import Session
 
 
@@ -23,13 +23,22 @@ class Run:
         self.expected: dict[str, int] = {}
         """VM → how many of its items are still to come."""
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makeitem(self, collector: pytest.Module, name: str, obj: object) -> list[CheckItem] | None:
+        """A check is an item for each VM; whether it is for the system of a VM is not always known before it is read."""
+        check = check_of(obj)
+        if check is None:
+            return None
+        if check.of_fleet:
+            return [CheckItem.from_parent(collector, name=name, check=check, target=None)]
+        targets = [each.id for each in self.session.targets.values() if not each.system or check.is_for(each.system)]
+        return [CheckItem.from_parent(collector, name=f"{name}[{id_}]", check=check, target=id_) for id_ in targets]
+
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """One test per VM."""
+        """A test of somebody's own beside the checks is one for each VM too."""
         if "target" in metafunc.fixturenames and metafunc.module.__name__.split(".")[0] in PACKAGES:
-            check = check_of(metafunc.function)
-            targets = [each for each in self.session.targets.values() if not (check and each.system) or check.is_for(each.system)]
-            # Of scope "function", as pytest would sort the items by a wider one, which this class does itself.
-            metafunc.parametrize("target", targets, ids=[each.id for each in targets], scope="function", indirect=True)
+            targets = list(self.session.targets.values())
+            metafunc.parametrize("target", targets, ids=[each.id for each in targets], scope="session", indirect=True)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
@@ -40,7 +49,7 @@ class Run:
             self.config.hook.pytest_deselected(items=[item for item in items if item not in kept])
             items[:] = sorted(kept, key=lambda item: wanted[_check(item).id])  # type: ignore[union-attr]
         groups = _by_target(items)
-        # What pytest makes of a check that none of the VMs is for.
+        # What pytest makes of a test for each VM where there is none.
         groups[None] = [item for item in groups.get(None, []) if "target" not in getattr(item, "fixturenames", ())]
         items.clear()
         of_fleet = any((check := _check(item)) and check.of_fleet for item in groups[None])
@@ -135,7 +144,7 @@ def _takes_every_vm(config: pytest.Config) -> bool:
 
 
 def _check(item: pytest.Item) -> Check | None:
-    return check_of(getattr(item, "function", None))
+    return item.check if isinstance(item, CheckItem) else None
 
 
 def _by_target(items: list[pytest.Item]) -> dict[str | None, list[pytest.Item]]:

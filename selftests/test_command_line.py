@@ -176,8 +176,14 @@ def test_a_part_of_the_checks_makes_no_vm_ready() -> None:
     assert "No failure seen on 1 VM in the 4 of 51 points" in done.stdout
 
 
+def test_a_check_is_selected_by_its_id() -> None:
+    done = run("--hosts=recorded://examples/bad-vm.recording", "-k", "LIN-02 or DSK-02")
+    assert "LIN-02" in done.stdout
+    assert "1 failed, 2 passed" in done.stdout  # the connection is one of them
+
+
 def test_no_remedies_are_promised_where_none_are_shown() -> None:
-    ran = run("--hosts=recorded://examples/good-vm.recording", "-k", "CP-03")
+    ran = run("--hosts=recorded://examples/good-vm.recording", "-k", "schedules")
     assert "1 of 1 VM could not be judged in full.\n" in ran.stdout
 
 
