@@ -6,6 +6,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,27 +56,26 @@ def run(
 ) -> Ran:
     """Run to its end. Raises SystemExit with its output when it ends otherwise than expected."""
     variables = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        list(map(str, command)),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        cwd=ROOT,
-        env={**variables, "PYTHONPATH": str(ROOT), **(environment or {})},
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(stdin)
-    process.stdin.close()
-    output = process.stdout.read()
-    _, code, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(code)
-    if process.returncode not in status:
-        raise SystemExit(
-            f"bench: {' '.join(map(str, command))} ended with {process.returncode}:\n{output.decode(errors='replace')[-4000:]}"
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as output:  # not pipes: ansible leaves processes
+        given.write(stdin)
+        given.seek(0)
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            list(map(str, command)),
+            stdin=given,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            env={**variables, "PYTHONPATH": str(ROOT), **(environment or {})},
         )
-    return Ran(time.perf_counter() - started, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+        _, code, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(code)
+        if process.returncode not in status:
+            output.seek(0)
+            said = output.read().decode(errors="replace")[-4000:]
+            raise SystemExit(f"bench: {' '.join(map(str, command))} ended with {process.returncode}:\n{said}")
+    return Ran(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
 def alternating(*commands: Callable[[], Ran], rounds: int = ROUNDS) -> list[list[Ran]]:
