@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from selftests.sshd import generate_key
+from selftests.sshd import generate_key, plain_root
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,7 @@ def vms() -> Iterator[Vms]:
 
 
 def _plain_root(directory: Path) -> None:
-    """In this process' own mount namespace root has no start-up files and the smallest shell, whatever this machine's has."""
+    """In this process' own mount namespace root has no start-up files, whatever this machine's has."""
     accounts = directory / "passwd"
-    lines = Path("/etc/passwd").read_text().splitlines()
-    lines = [f"root:x:0:0:root:{directory}:/bin/sh" if line.startswith("root:") else line for line in lines]
-    accounts.write_text("\n".join(lines) + "\n")
+    accounts.write_text(plain_root(Path("/etc/passwd").read_text(), directory))
     subprocess.run(["mount", "--bind", accounts, "/etc/passwd"], check=True)

@@ -10,6 +10,7 @@ import ctypes
 import fcntl
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -76,6 +77,11 @@ class Sshd:
 
     def log_text(self) -> str:
         return self.log.read_text()
+
+
+def plain_root(accounts: str, home: Path) -> str:
+    """The text of ``/etc/passwd`` with a home for root that has no start-up files: those of this machine may take long."""
+    return re.sub(r"(?m)^(root:.*):[^:]*:([^:]*)$", rf"\1:{home}:\2", accounts)
 
 
 def generate_key(path: Path, *arguments: str, kind: str = "ed25519") -> Path:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from selftests.sshd import missing
+from selftests.sshd import missing, plain_root
 
 ROOT = Path(__file__).parents[2]
 VANISHES = "192.0.2.9"
@@ -38,6 +38,8 @@ def prepare() -> None:
         (layers / name).mkdir()
     (layers / "tmp").chmod(0o1777)
     _command("mount", "-t", "overlay", "overlay", "-o", f"lowerdir=/etc,upperdir={layers}/upper,workdir={layers}/work", "/etc")
+    accounts = Path("/etc/passwd")
+    accounts.write_text(plain_root(accounts.read_text(), layers))
     _command("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/run")
     Path("/run/sshd").mkdir(mode=0o755)
     Path("/etc/resolv.conf").unlink(missing_ok=True)

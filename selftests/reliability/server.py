@@ -57,6 +57,7 @@ async def relay(reader: Reader, writer: Writer, to: tuple[str, int], *, after: i
     """Passes on to another server; after so many bytes of its answer: ``cut``, ``stall`` or ``corrupt``."""
     there_reader, there_writer = await asyncio.open_connection(*to)
     upward = asyncio.ensure_future(_copy(reader, there_writer))
+    upward.add_done_callback(lambda _: there_writer.transport.abort())  # who has asked is gone
     try:
         left = after
         while data := await there_reader.read(65536):
