@@ -142,7 +142,6 @@ captured() { # COMMAND...
   rc=${out##*"$nl"} out=${out%"$nl"*} out=${out%"$nl"}
 }
 
-
 timed_out() { case $rc in 124 | 137 | 143) return 0 ;; *) return 1 ;; esac; }
 
 end_run() { # ends the section of a run by its exit code
@@ -492,7 +491,7 @@ unit() { # NAME
   if [ "$systemd" = yes ]; then
     begin unit "$1"
     show_unit 4 "$1"
-    lines | grep -v '^Environment' | redact
+    lines | grep -E "^($(printf %s "$unit_properties" | tr ',' '|'))=" | redact
     end_run
     begin proxy_environment "$1"
     environment_of_unit | proxy_lines
@@ -519,10 +518,11 @@ unit() { # NAME
   esac
 }
 
-show_unit() { # SECONDS UNIT
-  run "$1" systemctl --no-pager show -p "LoadState,ActiveState,SubState,Result,UnitFileState,MainPID,NRestarts,Restart,\
-ConditionResult,FreezerState,FragmentPath,DropInPaths,ActiveEnterTimestamp,InactiveEnterTimestamp,\
-Environment,EnvironmentFiles" "$2"
+unit_properties=LoadState,ActiveState,SubState,Result,UnitFileState,MainPID,NRestarts,Restart,ConditionResult,FreezerState
+unit_properties=$unit_properties,FragmentPath,DropInPaths,ActiveEnterTimestamp,InactiveEnterTimestamp
+
+show_unit() { # SECONDS UNIT: its properties, and its environment, which can hold secrets
+  run "$1" systemctl --no-pager show -p "$unit_properties,Environment,EnvironmentFiles" "$2"
 }
 
 environment_of_unit() { # of the one shown: Environment= and its environment files, one variable a line

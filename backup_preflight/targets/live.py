@@ -25,7 +25,7 @@ _STDERR_CHARACTERS = 2000
 _WITH_STDIN = ("local", "chroot")
 
 
-@dataclass(frozen=True, eq=False)  # pytest hashes it for each item: by identity
+@dataclass(frozen=True)
 class LiveTarget:
     """One VM (or container, or image) and how to reach it. ``seconds``: deadline of a whole read.
 
