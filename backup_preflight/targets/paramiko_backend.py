@@ -45,15 +45,15 @@ class ParamikoBackend(SshBackend):
             if self._connection is None:
                 self._connection = connect(self.spec, deadline)
             transport = self._connection.transport
-        channel = self._open(transport, command, deadline)
-        try:
-            with closable(lambda: transport.sock.shutdown(socket.SHUT_RDWR)):
+        with closable(lambda: transport.sock.shutdown(socket.SHUT_RDWR)):
+            channel = self._open(transport, command, deadline)
+            try:
                 return _exchange(channel, stdin, deadline)
-        except (paramiko.SSHException, EOFError, OSError) as error:
-            raise dropped(self.spec.name, str(error) or type(error).__name__) from None
-        finally:
-            with contextlib.suppress(Exception):  # paramiko says goodbye, and whoever it says it to may be gone
-                channel.close()
+            except (paramiko.SSHException, EOFError, OSError) as error:
+                raise dropped(self.spec.name, str(error) or type(error).__name__) from None
+            finally:
+                with contextlib.suppress(Exception):  # paramiko says goodbye, and whoever it says it to may be gone
+                    channel.close()
 
     def close(self) -> None:
         """Close the connection; the next command opens a new one."""
