@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.managers import BaseManager
 from pathlib import Path
 from typing import Any
@@ -68,9 +69,9 @@ def build(images: Iterable[str]) -> Path:
     require()
     cache = cache_directory()
     cache.mkdir(parents=True, exist_ok=True)
-    storage.install(cache)
-    for name in images:
-        image(name, cache)
+    with ThreadPoolExecutor() as pool:  # images of one Debian release wait for each other
+        for job in [pool.submit(storage.install, cache), *(pool.submit(image, name, cache) for name in images)]:
+            job.result()
     return cache
 
 

@@ -25,7 +25,10 @@ import pytest
 
 PASSWORD = "correct-horse-77"
 _CLONE_NEWNET = 0x40000000
+_LIBC = ctypes.CDLL(None, use_errno=True)  # os.unshare and os.setns are new in Python 3.12
 _isolated = False
+_outside = -1
+"""The network that this process was started in, once it has left it."""
 
 
 def missing(what: str) -> None:
@@ -38,13 +41,33 @@ def missing(what: str) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def loopback_only() -> None:
     """As root, move this process into a network namespace of its own, which has only loopback."""
-    global _isolated
+    global _isolated, _outside
     if _isolated or os.geteuid() != 0:
         return
-    # os.unshare is new in Python 3.12. Only the calling thread moves; later threads and children follow it.
-    if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNET) == 0:
+    _outside = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    # Only the calling thread moves; later threads and children follow it.
+    if _LIBC.unshare(_CLONE_NEWNET) == 0:
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         _isolated = True
+
+
+@contextlib.contextmanager
+def way_out() -> Iterator[None]:
+    """For downloads: this thread, and what it starts, is for the moment back in the network that ``loopback_only`` has left."""
+    if not _isolated:
+        yield
+        return
+    with Path("/proc/thread-self/ns/net").open() as inside:
+        _enter(_outside)
+        try:
+            yield
+        finally:
+            _enter(inside.fileno())
+
+
+def _enter(namespace: int) -> None:
+    if _LIBC.setns(namespace, _CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 @pytest.fixture(scope="session")

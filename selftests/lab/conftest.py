@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.client import RunningLab, running
+from lab.client import RunningLab, build, running
 from lab.faults import faults
 from lab.shell import LabError, require
-from selftests.sshd import missing
+from selftests.sshd import missing, way_out
 
 
 @pytest.fixture(scope="session")
@@ -19,5 +19,8 @@ def lab() -> Iterator[RunningLab]:
         require()
     except LabError as error:
         missing(str(error))
-    with running({"debian-12", *(fault.image for fault in faults().values() if fault.smoke)}) as found:
+    images = {"debian-12", *(fault.image for fault in faults().values() if fault.smoke)}
+    with way_out():
+        build(images)
+    with running(images) as found:
         yield found
