@@ -17,13 +17,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lab import client, suite
 from lab.controls import control
 from lab.faults import Fault, faults
 from lab.host import Host
-from lab.images import NAMES, image
+from lab.images import DEFAULT, NAMES, image
+from lab.machine import MACHINE
 from lab.prove import Outcome, check_recordings, prove
 from lab.recordings import keep
 from lab.report import write_proof
@@ -92,7 +94,7 @@ def _recordings(_: list[str]) -> int:
     folder, failed = _proven([])
     if failed:
         return 1
-    tree = image("debian-12", client.cache_directory()).layers[0]
+    tree = image(DEFAULT, client.cache_directory()).layers[0]
     suite.read_image(tree, folder.parent / "image")
     next((folder.parent / "image").glob("*.recording")).replace(folder / "image.recording")
     keep(folder, _ROOT / "selftests/real")
@@ -107,13 +109,19 @@ def _proven(names: list[str]) -> tuple[Path, bool]:
     work = Path(tempfile.mkdtemp(prefix="preflight-proof-"))
     recordings = work / "broken"
     print(f"{len(wanted)} faults; recordings go to {work}, which goes when all is proven", flush=True)
-    with client.running({fault.image for fault in wanted}) as lab:
-        outcomes = prove(lab, wanted, recordings, _progress)
-        if not names:
-            controls = control(lab, recordings)
-            outcomes += controls
-            for outcome in controls:
-                _progress(outcome)
+    machines = [fault for fault in wanted if fault.image == MACHINE]
+    containers = [fault for fault in wanted if fault.image != MACHINE]
+    with ThreadPoolExecutor() as beside, client.running([]) as lab:
+        images = beside.submit(client.build, {fault.image for fault in wanted})
+        proven = prove(lab, containers, recordings, _progress)
+        controls = beside.submit(control, lab, recordings) if not names else None
+        proven += prove(lab, machines, recordings, _progress, together=1, lanes=1)  # one keeps the processors busy
+        images.result()
+        proven.sort(key=lambda outcome: wanted.index(outcome.fault))
+        controlled = controls.result() if controls else []
+    for outcome in controlled:
+        _progress(outcome)
+    outcomes = proven + controlled
     check_recordings(outcomes, recordings)
     failed = [outcome for outcome in outcomes if outcome.problems]
     for outcome in failed:

@@ -11,8 +11,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from multiprocessing.managers import BaseManager
 from pathlib import Path
 from typing import Any
@@ -63,15 +64,23 @@ class RunningLab:
 
 
 def build(images: Iterable[str]) -> Path:
-    """Build and install what is missing in the cache, as there is no way out of a lab. Returns the cache. Raises LabError."""
+    """Build and install what is missing in the cache, as there is no way out of a lab. Returns the cache. Raises LabError.
+
+    Side by side, and beside who else builds: nothing is made twice.
+    """
     from lab.fabric import storage  # takes half a second, which nobody else wants to wait
+    from lab.machine import MACHINE, prepare
 
     require()
     cache = cache_directory()
     cache.mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor() as pool:  # images of one Debian release wait for each other
-        for job in [pool.submit(storage.install, cache), *(pool.submit(image, name, cache) for name in images)]:
-            job.result()
+    names = set(images)
+    jobs: list[Callable[[], object]] = [partial(storage.install, cache), *(partial(image, name, cache) for name in names)]
+    if MACHINE in names:
+        jobs.append(partial(prepare, cache))
+    with ThreadPoolExecutor(len(jobs)) as pool:  # images of one Debian release wait for each other
+        for done in [pool.submit(job) for job in jobs]:
+            done.result()
     return cache
 
 

@@ -12,6 +12,7 @@ from lab import suite
 from lab.client import RunningLab
 from lab.faults import ADVICE, UNDETERMINED, Fault
 from lab.host import Host
+from lab.images import DEFAULT
 from lab.prove import Outcome
 from lab.shell import LabError
 
@@ -47,7 +48,7 @@ def _judged(name: str, says: str, results: Mapping[str, Result], expect: Mapping
 
 
 def _control(name: str, says: str, expect: Mapping[str, str]) -> Fault:
-    return Fault(name, "CONTROLS", says, lambda _: None, expect, None, frozenset(), "debian-12", None, None, smoke=False, spoils=True)
+    return Fault(name, "CONTROLS", says, lambda _: None, expect, None, frozenset(), DEFAULT, None, None, smoke=False, spoils=True)
 
 
 def _unprivileged(results: Mapping[str, Result]) -> Outcome:

@@ -16,9 +16,11 @@ from backup_preflight.checks import catalogue
 from backup_preflight.recording import Status
 from backup_preflight.verdict import Result, Verdict
 from lab import suite
-from lab.client import RunningLab
+from lab.client import RunningLab, build
 from lab.faults import FAIL, Fault
 from lab.host import Host
+from lab.images import DEFAULT
+from lab.machine import MACHINE
 from lab.shell import LabError
 
 WAVE, LANES = 5, 3
@@ -61,7 +63,7 @@ class Outcome:
     """Whether the agent of the broken guest still reported to the fabric."""
 
     tries: int = 1
-    """More than one: something went wrong the first time, and not when the guest was alone."""
+    """More than one: something went wrong the first time, and not when there were few others."""
 
 
 @dataclass
@@ -80,10 +82,18 @@ class _Guest:
         return self.outcome.fault.name
 
 
-def prove(lab: RunningLab, faults: Iterable[Fault], recordings: Path, progress: Callable[[Outcome], object]) -> list[Outcome]:
+def prove(
+    lab: RunningLab,
+    faults: Sequence[Fault],
+    recordings: Path,
+    progress: Callable[[Outcome], object],
+    *,
+    together: int = WAVE,
+    lanes: int = LANES,
+) -> list[Outcome]:
     """Prove faults, some at a time; the recordings of the broken guests go to ``recordings``.
 
-    What went wrong is tried once more alone on a new guest, since on a busy machine one may be too slow for the suite's time limits.
+    What went wrong is tried once more on a new guest, with few others: on a busy machine one may be too slow for the suite's limits.
     """
     numbers = count(1)
     outcomes: dict[str, Outcome] = {}
@@ -112,17 +122,15 @@ def prove(lab: RunningLab, faults: Iterable[Fault], recordings: Path, progress: 
             progress(guest.outcome)
         return mended
 
-    waiting = list(faults)
-    machines = [fault for fault in waiting if fault.image == "machine"]
-    waves = _queue([fault for fault in waiting if fault not in machines], WAVE)
-    with ThreadPoolExecutor(LANES) as lanes:
-        list(lanes.map(lane, [waves] * LANES))
-    lane(_queue(machines, 1))  # an emulated one keeps the processors busy enough alone
-    for fault in waiting:
-        if outcomes[fault.name].problems:
-            prove_wave([fault], [])
-            outcomes[fault.name].tries = 2
-    return [outcomes[fault.name] for fault in waiting]
+    # First the image of most: meanwhile others may still be building.
+    waves = _queue(sorted(faults, key=lambda fault: fault.image != DEFAULT), together)
+    with ThreadPoolExecutor(lanes) as pool:
+        list(pool.map(lane, [waves] * lanes))
+    again = [fault for fault in faults if outcomes[fault.name].problems]
+    lane(_queue(again, together))
+    for fault in again:
+        outcomes[fault.name].tries = 2
+    return [outcomes[fault.name] for fault in faults]
 
 
 def _queue(faults: Sequence[Fault], at_a_time: int) -> SimpleQueue[list[Fault]]:
@@ -160,10 +168,11 @@ def _boot(lab: RunningLab, guests: Sequence[_Guest]) -> None:
 
     def boot(guest: _Guest) -> None:
         image = guest.outcome.fault.image
+        build([image])
         lab.lab.start(guest.vm, image)
         lab.lab.name(guest.vm, guest.name)
         guest.host.wait_until_ready()
-        if image == "machine":
+        if image == MACHINE:
             guest.host.until("vmstat 1 2 | tail -n 1 | awk '{ exit $15 < 60 }'")  # what it starts with takes its processors a while
         if guest.outcome.fault.prepare:
             guest.outcome.fault.prepare(guest.host)
@@ -213,7 +222,7 @@ def _problems(guest: _Guest, results: Mapping[str, Result]) -> list[Result]:
 
 def is_only_slow(fault: Fault, result: Result) -> bool:
     """Whether the suite says that a command or an answer took too long on an emulated guest, slower than any VM of Azure's."""
-    return fault.image == "machine" and result.reason.startswith(f"{Status.TIMEOUT.value}:")
+    return fault.image == MACHINE and result.reason.startswith(f"{Status.TIMEOUT.value}:")
 
 
 def _compare(guest: _Guest) -> None:

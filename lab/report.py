@@ -30,7 +30,7 @@ def write_proof(path: Path, outcomes: Sequence[Outcome]) -> None:
     false = sum(len(outcome.false_causes) for outcome in outcomes)
     summary = f"{len(outcomes)} guests: {found} of {causes} faults found, {len(outcomes) - causes} controls, {false} false causes.\n"
     if again := [outcome.fault.name for outcome in outcomes if outcome.tries > 1]:
-        summary += f"\nProven in a second try, alone on the machine: {', '.join(again)}.\n"
+        summary += f"\nProven in a second try, with few others beside: {', '.join(again)}.\n"
     parts = [
         _HEAD,
         summary,

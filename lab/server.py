@@ -22,12 +22,9 @@ from lab.client import Manager
 from lab.fabric.fabric import Fabric
 from lab.fabric.vms import Vm
 from lab.guest import Guest
-from lab.images import image
-from lab.machine import Machine
+from lab.images import DEFAULT, image
+from lab.machine import MACHINE, Machine
 from lab.shell import Done, LabError, run
-
-MACHINE = "machine"
-"""The image of a virtual machine; all others are containers."""
 
 USERS = {"root": ("/root", 0), "azureuser": ("/home/azureuser", 1000), "plain": ("/home/plain", 1001)}
 """Accounts of every guest: home, user id. azureuser may use sudo without a password, plain may not use it at all."""
@@ -77,7 +74,7 @@ class Lab:
         files[f"/etc/ssl/certs/{link}.0"] = (authority.read_bytes(), 0o644, 0)
         return files
 
-    def start(self, name: str, kind: str = "debian-12", **values: Any) -> None:
+    def start(self, name: str, kind: str = DEFAULT, **values: Any) -> None:
         """Boot a guest of an image (or the virtual machine) that the fabric treats by ``values``, and wait for its sshd."""
         with self._lock:
             self._last += 1

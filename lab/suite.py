@@ -26,8 +26,8 @@ def read(lab: RunningLab, names: Sequence[str], *options: str, record: Path, use
     """Read guests over SSH, with sudo where ``user`` may use it, and judge them; the recordings go to ``record``. Raises LabError."""
     config = f"--ssh-config={lab.directory}/ssh_config"
     hosts = f"--hosts={','.join(f'paramiko://{user}@{name}' for name in names)}"
-    # Few at a time: the guests share two processors, and slow answers are none.
-    return _run([hosts, config, "--sudo", "--forks=4", f"--record={record}", *options], lab)
+    # As many at a time as there are processors for the guests: slow answers are none.
+    return _run([hosts, config, "--sudo", "--forks=2", f"--record={record}", *options], lab)
 
 
 def read_image(tree: Path, record: Path) -> Results:

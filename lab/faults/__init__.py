@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from lab.host import Host
+from lab.images import DEFAULT
 
 FAIL, ADVICE, UNDETERMINED, UNREACHABLE = "fail", "advice", "undetermined", "unreachable"
 
@@ -53,7 +54,7 @@ def fault(
     fails_2017: str | None = None,
     advice_2017: str = "",
     hides: str = "",
-    image: str = "debian-12",
+    image: str = DEFAULT,
     prepare: Break | None = None,
     repair: Break | None = None,
     repaired_by: str = "portal",

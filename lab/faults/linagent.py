@@ -41,13 +41,13 @@ def configuration_gone(host: Host) -> None:
     host.run("rm /etc/waagent.conf")
 
 
-@fault("LIN-02", smoke=True)
+@fault("LIN-02")
 def unit_stopped(host: Host) -> None:
     """the agent's unit is stopped"""
     host.run("systemctl stop walinuxagent")
 
 
-@fault("LIN-03", smoke=True)
+@fault("LIN-03")
 def unit_disabled(host: Host) -> None:
     """the agent runs, but its unit is disabled"""
     host.run("systemctl disable walinuxagent")
@@ -169,7 +169,7 @@ def goal_states_piled_up(host: Host) -> None:
     host.run("cd /var/lib/waagent && for i in $(seq 1000 1210); do : >GoalState.$i.xml; done")
 
 
-@fault("LIN-19", smoke=True, spoils=True)
+@fault("LIN-19", spoils=True)
 def state_directory_noexec(host: Host) -> None:
     """/var/lib/waagent is mounted noexec"""
     _move_state(host, "")

@@ -53,7 +53,7 @@ def fabric_closed_to_users(host: Host) -> None:
     _nft(host, f"ip daddr {WIRESERVER} tcp dport 80 meta skuid != 0 drop")
 
 
-@_network_fault("NET-01", smoke=True)
+@_network_fault("NET-01")
 def fabric_dropped_outside(host: Host) -> None:
     """something outside of the guest drops all traffic to the fabric"""
     host.lab.packet_filter(host.name, f"ip daddr {WIRESERVER} tcp dport {{ 80, 32526 }} drop")

@@ -29,7 +29,7 @@ def static_address_networkmanager(host: Host) -> None:
     host.run(f"nmcli connection modify 'System eth0' {values} && nmcli connection up 'System eth0'")
 
 
-@fault("LIN-14", image="ubuntu-like", smoke=True, spoils=True)
+@fault("LIN-14", image="ubuntu-like", spoils=True)
 def static_address_netplan(host: Host) -> None:
     """the address is set inside the guest, by netplan"""
     routes = f'[{{"to": "default", "via": "{GATEWAY}"}}]'

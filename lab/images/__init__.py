@@ -12,6 +12,8 @@ from lab.images.recipe import RECIPES, Recipe
 from lab.shell import LabError
 
 NAMES = tuple(RECIPES)
+DEFAULT = "debian-12"
+"""Of most guests."""
 
 
 @dataclass(frozen=True)

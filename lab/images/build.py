@@ -48,8 +48,9 @@ def build(recipe: Recipe, tree: Path, below: tuple[Path, ...], newer_agent: Path
             "DOWNLOADS": str(downloads),
             "IMAGES": str(HERE),
         }
-        # In namespaces of its own, and ended with us: a build that is killed leaves no mount and no process behind.
-        command = ["setpriv", "--pdeathsig", "KILL", "--", "unshare", "--mount", "--propagation", "private", "--pid", "--fork"]
+        # In namespaces of its own, and ended with us: a build that is killed leaves no mount and no process behind. Nice, because
+        # guests of other images may be in proof meanwhile.
+        command = ["nice", "setpriv", "--pdeathsig", "KILL", "--", "unshare", "--mount", "--propagation", "private", "--pid", "--fork"]
         command += ["--kill-child", "--mount-proc", "--", "sh", str(HERE / "build.sh")]
         with log.open("wb") as output:
             done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False)

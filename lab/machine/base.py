@@ -18,6 +18,9 @@ from lab.machine.agent import GuestAgent
 from lab.machine.qemu import Qemu
 from lab.shell import LabError, run
 
+MACHINE = "machine"
+"""The name of its image; all others are of containers."""
+
 BOOT_SECONDS = 240
 
 _DATA_VOLUME = """set -e
@@ -62,7 +65,7 @@ class Base:
 
 def prepare(cache: Path) -> Base:
     """The machine from the cache, made first where it is missing. Raises LabError."""
-    system = image("machine", cache)
+    system = image(MACHINE, cache)
     version = run("qemu-system-x86_64", "--version")
     key = hashlib.sha256("\n".join([system.layers[0].name, version, inspect.getsource(qemu), _DATA_VOLUME]).encode())
     kept = cache / f"machine-{key.hexdigest()[:16]}"

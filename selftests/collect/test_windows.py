@@ -49,8 +49,10 @@ def verdicts(machine: Windows) -> dict[str, str]:
     return {check.id: judge.result(check).verdict for check in catalogue().values() if check.is_for("windows") and not check.of_fleet}
 
 
-@pytest.mark.parametrize("year", VERSIONS)
-@pytest.mark.parametrize("culture", ["en-US", "ko-KR", "de-DE", "ja-JP", "fr-FR"])
+@pytest.mark.parametrize(
+    ("year", "culture"),
+    [*((year, culture) for year in VERSIONS for culture in ("en-US", "ko-KR")), (2022, "de-DE"), (2022, "ja-JP"), (2022, "fr-FR")],
+)
 def test_a_healthy_vm_of_any_version_and_language_has_no_finding(year: int, culture: str) -> None:
     found = verdicts(healthy(year, culture))
     assert set(found.values()) == {"pass", "not applicable"}, found

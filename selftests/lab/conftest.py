@@ -8,6 +8,7 @@ import pytest
 
 from lab.client import RunningLab, build, running
 from lab.faults import faults
+from lab.images import DEFAULT
 from lab.shell import LabError, require
 from selftests.sshd import missing, way_out
 
@@ -19,7 +20,7 @@ def lab() -> Iterator[RunningLab]:
         require()
     except LabError as error:
         missing(str(error))
-    images = {"debian-12", *(fault.image for fault in faults().values() if fault.smoke)}
+    images = {DEFAULT, *(fault.image for fault in faults().values() if fault.smoke)}
     with way_out():
         build(images)
     with running(images) as found:

@@ -17,6 +17,7 @@ import pytest
 from lab.images import NAMES, image
 from lab.images.recipe import RECIPES
 from lab.shell import LabError
+from selftests.sshd import way_out
 
 LAB = Path(__file__).parents[2] / "lab"
 
@@ -54,6 +55,16 @@ def test_a_build_that_is_killed_leaves_no_mount_and_no_process(tmp_path: Path) -
     process.wait()
     wait_until(lambda: not builders(tmp_path))
     assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
+
+
+@pytest.mark.usefixtures("isolated_network")
+def test_what_is_downloaded_comes_over_the_network_that_the_tests_have_left() -> None:
+    """Else an empty cache waits for time limits, as this process has only loopback."""
+    network = Path("/proc/thread-self/ns/net")
+    inside = network.readlink()
+    with way_out():
+        assert network.readlink() == Path(f"/proc/{os.getppid()}/ns/net").readlink() != inside
+    assert network.readlink() == inside
 
 
 def builders(cache: Path) -> list[str]:

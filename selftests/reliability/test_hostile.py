@@ -96,8 +96,12 @@ CHANGES: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("system", ["linux", "windows"])
 def test_whatever_a_vm_says_is_no_crash_and_steers_nothing(system: str, change: str, request: pytest.FixtureRequest) -> None:
     found: Recording = request.getfixturevalue(system)
+    seen: set[Result] = set()  # one section changes few results
     for only in [None, *found.sections]:
         for result in results(changed(found, CHANGES[change], only)):
+            if result in seen:
+                continue
+            seen.add(result)
             assert result.verdict != Verdict.CRASH.value, (only, result.check, result.reason)
             shown = render(result)
             assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]|##(vso)?\[|(?m:^\s*::.*::)", shown), (only, result.check)

@@ -76,22 +76,22 @@ def test_a_part_of_the_checks(tmp_path: Path) -> None:
 def test_each_vm_is_read_once(engine: str, sshd: Sshd, tmp_path: Path) -> None:
     """Over all workers. Their host keys are new: two workers write them into one file at once."""
     config, known = tmp_path / "config", tmp_path / "known_hosts"
-    lines = [f"Host alias{number}\n  HostName {sshd.host}\n  Port {sshd.port}\n  HostKeyAlias alias{number}\n" for number in range(6)]
+    lines = [f"Host alias{number}\n  HostName {sshd.host}\n  Port {sshd.port}\n  HostKeyAlias alias{number}\n" for number in range(4)]
     config.write_text(
         "".join(lines) + f"Host *\n  User {sshd.user}\n  IdentityFile {sshd.key}\n  IdentitiesOnly yes\n  IdentityAgent none\n"
         f"  UserKnownHostsFile {known}\n  GlobalKnownHostsFile /dev/null\n"
     )
     before = sshd.log_text().count("Accepted publickey")
-    hosts = ",".join(f"{engine}://alias{number}" for number in range(6))
+    hosts = ",".join(f"{engine}://alias{number}" for number in range(4))
     kept = tmp_path / "kept"
     arguments = [f"--hosts={hosts}", f"--ssh-config={config}", "--accept-new-host-keys", f"--record={kept}"]
-    outcome = Outcome(tmp_path, *arguments, "-n", "3", "--forks", "6")
+    outcome = Outcome(tmp_path, *arguments, "-n", "2", "--forks", "4")
     assert outcome.code in {1, 10}, outcome.text
-    assert sshd.log_text().count("Accepted publickey") == before + 6
-    assert sorted(outcome.vms) == ["alias0", "alias1", "alias2", "alias3", "alias4", "alias5", "all VMs"]
-    assert sorted(path.name for path in kept.iterdir()) == [f"alias{number}.recording" for number in range(6)]
+    assert sshd.log_text().count("Accepted publickey") == before + 4
+    assert sorted(outcome.vms) == ["alias0", "alias1", "alias2", "alias3", "all VMs"]
+    assert sorted(path.name for path in kept.iterdir()) == [f"alias{number}.recording" for number in range(4)]
     written = [line.split()[0] for line in known.read_text().splitlines()]
-    assert sorted(set(written)) == [f"alias{number}" for number in range(6)]
+    assert sorted(set(written)) == [f"alias{number}" for number in range(4)]
     again = Outcome(tmp_path / "again", f"--hosts=recorded://{kept}")
     assert again.json["vms"] == outcome.json["vms"]
 
@@ -103,7 +103,7 @@ def test_a_list_out_of_a_pipe_is_read_once(tmp_path: Path) -> None:
     source, sink = os.pipe()
     os.write(sink, entries.encode())
     os.close(sink)
-    command = [*PYTEST, f"--hosts=@/dev/fd/{source}", "-n", "4"]
+    command = [*PYTEST, f"--hosts=@/dev/fd/{source}", "-n", "2"]
     done = subprocess.run(command, cwd=ROOT, pass_fds=[source], capture_output=True, text=True, check=False, timeout=120)
     os.close(source)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -139,8 +139,7 @@ def test_a_password_is_asked_for_once_and_shown_nowhere(tmp_path: Path) -> None:
 def test_it_stops_at_failures(limit: list[str], tmp_path: Path) -> None:
     names = fleet(tmp_path / "fleet", 40, bad=40)
     outcome = Outcome(tmp_path, f"--hosts=recorded://{tmp_path / 'fleet'}", "-n", "2", *limit)
-    alone = Outcome(tmp_path, f"--hosts=recorded://{tmp_path / 'fleet'}", *limit)
-    assert outcome.code == alone.code == 1, outcome.text
+    assert outcome.code == 1, outcome.text
     assert "stopping after" in outcome.text
     assert sum(bool(vm["results"]) for vm in outcome.vms.values()) < len(names) / 2
 
