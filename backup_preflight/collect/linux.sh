@@ -582,11 +582,13 @@ look_at_processes() { # $list: "PID command line" of all; $agents: of the agent'
   done | redact)
 }
 
-worker_is_settled() { # or there is no daemon. Its first worker has lived three seconds, a later one a minute (in hundredths)
+# Or there is no daemon. Its first worker has lived three seconds, a later one a minute (in hundredths). And a second more: the first
+# look is judged by the time of the section "uptime", which another group has read a little earlier.
+worker_is_settled() {
   printf '%s\n' "$agents" | awk -F "$tab" -v uptime="$uptime" '
     $5 ~ /[-\/]daemon/ { daemon = $4 }
     $5 ~ /[-\/]run-exthandlers/ { worker = $4 }
-    END { exit daemon && (!worker || uptime * 100 - worker < (worker - daemon > 6000 ? 6000 : 300)) }'
+    END { exit daemon && (!worker || uptime * 100 - worker < (worker - daemon > 6000 ? 6100 : 400)) }'
 }
 
 # --- Extensions -------------------------------------------------------------------------------------------------------------

@@ -264,6 +264,33 @@ bash -c 'exec -a "$0" sleep 50' '{daemon}' < /dev/null > /dev/null 2>&1 & echo $
     assert all(later - earlier > 0.98 for earlier, later in pairwise(ages)), "each look has its own uptime"
 
 
+@pytest.mark.parametrize(
+    ("daemon", "worker", "is_settled"),  # their ages in hundredths of a second
+    [
+        (900, None, False),
+        (900, 390, False),
+        (900, 410, True),
+        (9000, 390, False),
+        (9000, 6050, True),
+        (90000, 6050, False),
+        (90000, 6150, True),
+    ],
+)
+def test_a_worker_is_looked_at_again_until_the_check_is_content_whichever_group_read_the_uptime(
+    daemon: int, worker: int | None, is_settled: bool
+) -> None:
+    function = re.search(r"(?ms)^worker_is_settled\(\) \{.*?^\}", COLLECTOR.read_text())
+    assert function
+    processes = [(daemon, "waagent -daemon"), *([(worker, "waagent -run-exthandlers")] if worker is not None else [])]
+    agents = "\n".join(f"1\t1\tS\t{100_000 - age}\t{command}" for age, command in processes)
+    done = subprocess.run(
+        ["sh", "-c", f"{function[0]}\nworker_is_settled"],
+        env={"PATH": os.environ["PATH"], "agents": agents, "uptime": "1000.00", "tab": "\t"},
+        check=False,
+    )
+    assert (done.returncode == 0) == is_settled
+
+
 @pytest.mark.parametrize("missing", [("curl",), ("curl", "python3", "python3.11", "python")])
 def test_http_without_curl(guest: Guest, missing: tuple[str, ...]) -> None:
     if "python3" in missing and not shutil.which("wget", path="/usr/bin:/bin"):
