@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gettext
 import io
+from functools import cache
 from pathlib import Path
 
 LANGUAGES = ("en", "ko")
@@ -58,6 +59,7 @@ def catalogue_path(language: str) -> Path:
     return LOCALE / language / "LC_MESSAGES/preflight.po"
 
 
+@cache
 def _load(language: str) -> gettext.NullTranslations:
     """The translations. Read as they are written, so that there is no binary to build, and none to be stale."""
     if language == "en":

@@ -383,9 +383,13 @@ def facts(changes: Changes | None = None, base: Mapping[Key, Part] = HEALTHY) ->
     return LinuxFacts(parsed(changes, base))
 
 
+RULES = {edition: Rules(edition) for edition in Edition}
+"""Of each edition one, as in a run: what results of a check have in common is kept for them."""
+
+
 def judge_of(changes: Changes | None = None, base: Mapping[Key, Part] = HEALTHY, edition: str = "current", system: str = "linux") -> Judge:
     """A judge for a changed VM."""
-    return Judge("vm", facts_of(parsed(changes, base, system=system)), Rules(Edition(edition)), {})
+    return Judge("vm", facts_of(parsed(changes, base, system=system)), RULES[Edition(edition)], {})
 
 
 def examples() -> dict[str, bytes]:

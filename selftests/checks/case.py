@@ -9,9 +9,9 @@ from backup_preflight.causes import Edition
 from backup_preflight.checks import catalogue
 from backup_preflight.facts.vm import facts_of
 from backup_preflight.fleet import Deployment, Fleet
-from backup_preflight.verdict import Judge, Result, Rules, judge
+from backup_preflight.verdict import Judge, Result, judge
 from selftests import windows_recordings
-from selftests.recordings import HEALTHY, Changes, parsed
+from selftests.recordings import HEALTHY, RULES, Changes, parsed
 
 PASS, FAIL, ADVICE, UNDETERMINED, NOT_APPLICABLE = "pass", "fail", "advice", "undetermined", "not applicable"
 
@@ -41,5 +41,5 @@ class Case:
         edition = Edition(self.edition)
         if "fleet" in check.facts:
             fleet = Fleet({f"vm{number}": Deployment.of(facts) for number in range(1, self.fleet + 1)})
-            return judge("vm1", check, Rules(edition), {"fleet": fleet}, None)
-        return Judge("vm", facts, Rules(edition), {}).result(check)
+            return judge("vm1", check, RULES[edition], {"fleet": fleet}, None)
+        return Judge("vm", facts, RULES[edition], {}).result(check)

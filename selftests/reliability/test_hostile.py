@@ -25,9 +25,10 @@ from backup_preflight.facts.vm import facts_of
 from backup_preflight.recording import NotARecording, Recording, Section, Status, load, parse
 from backup_preflight.report.message import printable, render
 from backup_preflight.targets import Options, expand
-from backup_preflight.verdict import Judge, Result, Rules, Verdict, unreachable
+from backup_preflight.verdict import Judge, Result, Verdict, unreachable
 from lab.winrm.machines import healthy
 from selftests.command import PYTEST
+from selftests.recordings import RULES
 from selftests.reliability.lab import REAL, Lab
 from selftests.reliability.machine import ROOT
 
@@ -61,7 +62,7 @@ def changed(found: Recording, change: Callable[[bytes], bytes], only: tuple[str,
 
 def results(found: Recording) -> Iterator[Result]:
     facts = facts_of(found)
-    judge = Judge("vm", facts, Rules(Edition.CURRENT), {})
+    judge = Judge("vm", facts, RULES[Edition.CURRENT], {})
     assert isinstance(facts.description, str)
     for check in catalogue().values():
         if not check.of_fleet:

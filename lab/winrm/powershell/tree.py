@@ -22,11 +22,13 @@ def _parser() -> tree_sitter.Parser:
     return tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language()))
 
 
+@cache  # one script is run on many machines
 def parse(source: str) -> tree_sitter.Node:
     """The tree of a script, whatever errors it has."""
     return _parser().parse(source.encode()).root_node
 
 
+@cache
 def core(node: tree_sitter.Node) -> tree_sitter.Node:
     """The first node below that means something."""
     while node.type in _CHAIN and node.child_count == 1:
@@ -34,11 +36,13 @@ def core(node: tree_sitter.Node) -> tree_sitter.Node:
     return node
 
 
-def parts(node: tree_sitter.Node) -> list[tree_sitter.Node]:
+@cache
+def parts(node: tree_sitter.Node) -> tuple[tree_sitter.Node, ...]:
     """Named children that mean something, comments left out."""
-    return [core(child) for child in node.named_children if child.type != "comment"]
+    return tuple(core(child) for child in node.named_children if child.type != "comment")
 
 
+@cache
 def text(node: tree_sitter.Node) -> str:
     """The source of a node."""
     return (node.text or b"").decode()

@@ -20,6 +20,8 @@ class Hash(dict[str, Any]):
 
     def _key(self, key: object) -> str:
         wanted = str(key)
+        if super().__contains__(wanted):
+            return wanted
         return next((known for known in self if known.lower() == wanted.lower()), wanted)
 
     def has(self, key: object) -> bool:
