@@ -582,8 +582,8 @@ look_at_processes() { # $list: "PID command line" of all; $agents: of the agent'
   done | redact)
 }
 
-# Or there is no daemon. Its first worker has lived three seconds, a later one a minute (in hundredths). And a second more: the first
-# look is judged by the time of the section "uptime", which another group has read a little earlier.
+# Or there is no daemon. Its first worker has lived three seconds, a later one a minute (in hundredths). And a second more: the
+# first look is judged by the time of the section "uptime", which another group has read a little earlier.
 worker_is_settled() {
   printf '%s\n' "$agents" | awk -F "$tab" -v uptime="$uptime" '
     $5 ~ /[-\/]daemon/ { daemon = $4 }
