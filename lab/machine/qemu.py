@@ -34,7 +34,8 @@ _KERNEL_ARGUMENTS = "root=LABEL=root rw console=ttyS0 net.ifnames=0 quiet norand
 
 
 class Qemu:
-    """A running QEMU. A lab that is killed takes it along: its PID namespace ends.
+    """A running QEMU. A lab that is killed takes it along: its PID namespace ends. One with a ``target`` is made outside of labs as well,
+    and ends with the thread that has started it.
 
     ``disks`` are qcow2 files, LUN 0 onwards. ``console`` gets what the guest writes to its serial port.
     """
@@ -47,6 +48,7 @@ class Qemu:
         self.monitor, self.agent = map(Channel, ours)
         append = f"{_KERNEL_ARGUMENTS} systemd.unit={target}" if target else _KERNEL_ARGUMENTS
         command = [
+            *(("setpriv", "--pdeathsig", "KILL", "--") if target else ()),
             *("qemu-system-x86_64", *_CHIPSET),
             *("-kernel", str(kernel), "-initrd", str(initrd), "-append", append),
             *("-chardev", f"file,id=console,path={console}", "-serial", "chardev:console"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 import tree_sitter
 import tree_sitter_powershell
@@ -16,19 +16,22 @@ _CHAIN = frozenset(
     )
 ) | {"pipeline", "pipeline_chain", "unary_expression", "argument_expression", "array_literal_expression"}
 
+_NODES = 100_000
+"""More than the collector has; scripts that come once do not pile up."""
+
 
 @cache
 def _parser() -> tree_sitter.Parser:
     return tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language()))
 
 
-@cache  # one script is run on many machines
+@lru_cache(8)  # one script is run on many machines
 def parse(source: str) -> tree_sitter.Node:
     """The tree of a script, whatever errors it has."""
     return _parser().parse(source.encode()).root_node
 
 
-@cache
+@lru_cache(_NODES)
 def core(node: tree_sitter.Node) -> tree_sitter.Node:
     """The first node below that means something."""
     while node.type in _CHAIN and node.child_count == 1:
@@ -36,13 +39,13 @@ def core(node: tree_sitter.Node) -> tree_sitter.Node:
     return node
 
 
-@cache
+@lru_cache(_NODES)
 def parts(node: tree_sitter.Node) -> tuple[tree_sitter.Node, ...]:
     """Named children that mean something, comments left out."""
     return tuple(core(child) for child in node.named_children if child.type != "comment")
 
 
-@cache
+@lru_cache(_NODES)
 def text(node: tree_sitter.Node) -> str:
     """The source of a node."""
     return (node.text or b"").decode()
