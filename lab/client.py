@@ -74,10 +74,8 @@ def build(images: Iterable[str]) -> Path:
     require()
     cache = cache_directory()
     cache.mkdir(parents=True, exist_ok=True)
-    names = set(images)
-    jobs: list[Callable[[], object]] = [partial(storage.install, cache), *(partial(image, name, cache) for name in names)]
-    if MACHINE in names:
-        jobs.append(partial(prepare, cache))
+    jobs: list[Callable[[], object]] = [partial(storage.install, cache)]
+    jobs += [partial(prepare, cache) if name == MACHINE else partial(image, name, cache) for name in set(images)]
     with ThreadPoolExecutor(len(jobs)) as pool:  # images of one Debian release wait for each other
         for done in [pool.submit(job) for job in jobs]:
             done.result()

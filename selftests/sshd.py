@@ -26,8 +26,7 @@ import pytest
 PASSWORD = "correct-horse-77"
 _CLONE_NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)  # os.unshare and os.setns are new in Python 3.12
-_isolated = False
-_outside = -1
+_outside: int | None = None
 """The network that this process was started in, once it has left it."""
 
 
@@ -41,20 +40,20 @@ def missing(what: str) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def loopback_only() -> None:
     """As root, move this process into a network namespace of its own, which has only loopback."""
-    global _isolated, _outside
-    if _isolated or os.geteuid() != 0:
+    global _outside
+    if _outside is not None or os.geteuid() != 0:
         return
-    _outside = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     # Only the calling thread moves; later threads and children follow it.
     if _LIBC.unshare(_CLONE_NEWNET) == 0:
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        _isolated = True
+        _outside = here
 
 
 @contextlib.contextmanager
 def way_out() -> Iterator[None]:
     """For downloads: this thread, and what it starts, is for the moment back in the network that ``loopback_only`` has left."""
-    if not _isolated:
+    if _outside is None:
         yield
         return
     with Path("/proc/thread-self/ns/net").open() as inside:
@@ -73,7 +72,7 @@ def _enter(namespace: int) -> None:
 @pytest.fixture(scope="session")
 def isolated_network() -> None:
     """For tests that run the real collector, which asks the Azure fabric's addresses."""
-    if not _isolated:
+    if _outside is None:
         missing("needs root for a network namespace of its own")
 
 

@@ -17,7 +17,7 @@ from backup_preflight.verdict import Result
 from selftests import windows_recordings
 from selftests.recordings import HEALTHY, NONCE, OTHER, STATUS_FILE, Key, Part, judge_of, render
 
-FEW = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 CHECKS = [check for check in catalogue().values() if "fleet" not in check.facts]
 WHOLE = render(HEALTHY)
 NASTY = (

@@ -23,5 +23,5 @@ def lab() -> Iterator[RunningLab]:
     images = {DEFAULT, *(fault.image for fault in faults().values() if fault.smoke)}
     with way_out():
         build(images)
-    with running(images) as found:
+    with running([]) as found:
         yield found
