@@ -19,6 +19,8 @@ from lab.winrm.shells import CommandShell, PowerShellShell, Runner
 
 _SOAP = "application/soap+xml;charset=UTF-8"
 _REFUSED = 2150858817
+_NOTHING_YET = 0.2
+"""Seconds until Receive says so; Windows waits as long as the client's OperationTimeout, 20 s."""
 
 
 @dataclass
@@ -111,6 +113,7 @@ class Service:
         command = shell.commands.get(id_) if id_ else None
         if command and command.polls < self.behaviour.idle:
             command.polls += 1
+            self.stop.wait(_NOTHING_YET)
             raise wsman.Fault(wsman.TIMED_OUT, "TimedOut", "nothing within the OperationTimeout")
         return f"<rsp:ReceiveResponse>{shell.receive(id_)}</rsp:ReceiveResponse>"
 
