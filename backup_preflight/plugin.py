@@ -5,6 +5,7 @@ Installed, it is loaded into every pytest run, so it acts only on its own checks
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
     except UsageError as problem:
         # Raised from None: what was parsed may hold a password.
         raise pytest.UsageError(str(problem)) from None
+    gc.freeze()  # all that was imported stays: not to be looked through again, now and five times by pytest at the end
     config.stash[SESSION] = session
     config.pluginmanager.register(Run(config, session), "preflight-run")
     config.pluginmanager.register(Reporting(config, session), "preflight-reports")

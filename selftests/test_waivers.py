@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from backup_preflight.errors import UsageError
+from backup_preflight.waivers import load_waivers
 from selftests.test_command_line import report_of, run
 
 TODAY = date.today()  # noqa: DTZ011  (a waiver counts by the reader's own day)
@@ -79,11 +81,18 @@ def test_a_waiver_of_a_check_that_was_not_asked_for_is_no_news(tmp_path: Path) -
         ('[[waiver]]\ncheck="LIN-02"\nvm="*"\nreason="x"\nexpires="2027-01-01"', "expires is missing or no date; write it without quotes"),
     ],
 )
-def test_a_bad_file_is_one_line_before_any_work(tmp_path: Path, text: str, said: str) -> None:
-    code, output, results, _ = judged(tmp_path, text)
+def test_what_is_wrong_in_a_file_is_said(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "waivers.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match="--waivers: ") as raised:
+        load_waivers(file)
+    assert said in str(raised.value)
+
+
+def test_a_bad_file_is_one_line_before_any_work(tmp_path: Path) -> None:
+    code, output, results, _ = judged(tmp_path, waiver("LIN-99"))
     assert code == 4
-    assert said in output
-    assert "--waivers: " in output
+    assert "waiver 1: LIN-99 is no check" in output
     assert "Traceback" not in output
     assert results == {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from typing import Any
@@ -12,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from backup_preflight.logs import Logs
 from backup_preflight.report.html_data import LONGEST, bounded
+from backup_preflight.report.summary import Vm
 from backup_preflight.verdict import Verdict
 from selftests.report.browser.conftest import Show
 from selftests.report.browser.runs import REAL, ROOT, dead, fleet, run_report, vm
@@ -88,11 +88,13 @@ def test_the_address_holds_the_state(show: Show) -> None:
     assert len(shown(again, ".vm .finding")) == 6
 
 
-@pytest.mark.parametrize(
-    "state", ["#verdict=nonsense&cause=%00&open=nobody&vm=", "#%E0%A4%A", "#findings", "#verdict=<script>alert(1)</script>"]
-)
-def test_a_strange_address_does_no_harm(state: str, show: Show) -> None:
-    assert len(names(show(three(), state))) == 3
+def test_a_strange_address_does_no_harm(show: Show) -> None:
+    page = show(three())
+    address = page.url
+    for state in ("#verdict=nonsense&cause=%00&open=nobody&vm=", "#%E0%A4%A", "#findings", "#verdict=<script>alert(1)</script>"):
+        page.goto(address + state)
+        page.reload()
+        assert len(names(page)) == 3, state
 
 
 def test_a_vm_unfolds_with_every_check(show: Show) -> None:
@@ -143,8 +145,7 @@ def test_the_keyboard_reaches_everything(show: Show) -> None:
     expect(page.locator(".vm .finding").filter(visible=True)).to_have_count(3)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("count", [1, 40])
+@pytest.mark.parametrize(("count", "scheme"), [(1, "light"), (12, "light"), (12, "dark")])
 def test_axe_finds_nothing(count: int, scheme: str, show: Show, axe: str) -> None:
     bad = ROOT / "examples/bad-vm.recording"
     page = show(run_report(vm("bad-vm", bad)) if count == 1 else fleet_with_everything(count), color_scheme=scheme)
@@ -246,23 +247,26 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: json.dumps(value[:20]))
-def test_a_hostile_value_injects_nothing(value: str, show: Show) -> None:
-    good = vm("good", REAL / "healthy.recording")
-    name = f"vm {value}"
-    bad = vm(name, ROOT / "examples/bad-vm.recording")
+def test_a_hostile_value_injects_nothing(show: Show) -> None:
+    """Each in a VM of its own, wherever a VM, or who writes a waiver, has the say."""
+    page = show(run_report(*map(hostile, HOSTILE), vm("good", REAL / "healthy.recording")))
+    assert (show.directory / "report.html").stat().st_size < 1_000_000
+    assert len(names(page)) == len(HOSTILE) + 1
+    page.locator("details.vm").evaluate_all("(all) => all.forEach((one) => (one.open = true))")
+    expect(page.locator(".vm .finding").filter(visible=True)).to_have_count(3 * len(HOSTILE))
+    text = page.locator("body").inner_text()
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
+    for value in HOSTILE:
+        if len(value) > LONGEST:
+            assert "of 1000000 characters; all are in the report of --json=FILE" in text
+            assert "# a command of 1000000 characters" in text
+        else:
+            assert bounded(value.split()[0]) in text, value
+
+
+def hostile(value: str) -> Vm:
+    bad = vm(f"vm {value}", ROOT / "examples/bad-vm.recording")
     bad.description = value
     said = {"problem": value, "found": value, "fix": value, "commands": (value, "true"), "reason": value, "remedy": value}
     bad.results[:] = [replace(result, **said) if result.is_finding else replace(result, reason=value) for result in bad.results]
-    page = show(run_report(bad, good))
-    assert (show.directory / "report.html").stat().st_size < 300_000
-    assert len(names(page)) == 2
-    page.locator("#vms summary").first.click()
-    expect(page.locator(".vm .finding").filter(visible=True)).to_have_count(3)
-    text = page.locator("body").inner_text()
-    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
-    if len(value) > LONGEST:
-        assert "of 1000000 characters; all are in the report of --json=FILE" in text
-        assert "# a command of 1000000 characters" in text
-    else:
-        assert bounded(value.split()[0]) in text
+    return bad
