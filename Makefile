@@ -20,7 +20,7 @@ run: $(INSTALLED) ## judge the recordings in examples/ (no VM needed); some of t
 
 test: export PYTHONDONTWRITEBYTECODE = # the suite is started hundreds of times; with this set, each start would compile it anew
 test: $(INSTALLED) ## the suite's own tests; what this machine lacks for some of them is said in the skips
-	$(BIN)/pytest selftests -rs -n 4 --dist loadfile --no-loadscope-reorder -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
+	$(BIN)/pytest selftests -rs -n 5 --dist loadfile --no-loadscope-reorder -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
 
 fuzz: $(INSTALLED) ## damaged input for every parser, for SECONDS=60; what breaks one is kept in selftests/fuzz/corpus
 	$(BIN)/python -m selftests.fuzz $(or $(SECONDS),60)

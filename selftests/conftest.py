@@ -12,13 +12,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of
 os.environ.pop("COLUMNS", None)  # the suite, started by a test, would wrap its lines for whoever's terminal that is
 
 _ORDER = (
-    "selftests/lab/test_smoke.py",  # these four take longest, and mostly wait, for guests and deadlines: one for each worker
+    "selftests/lab/test_smoke.py",  # these five take longest, and mostly wait, for guests and deadlines: one for each worker
     "selftests/reliability/test_faults.py",
     "selftests/collect/test_linux.py",
     "selftests/scale/test_xdist.py",
+    "selftests/test_command_line.py",
     "selftests/checks/",  # short ones, as xdist gives each worker a second file at once
     "selftests/reliability/test_hostile.py",
-    "selftests/test_command_line.py",
+    "selftests/winrm/test_failures.py",
     "selftests/report/browser/",
 )
 """Files that make a run of several workers longer when they come last."""

@@ -10,8 +10,8 @@ import xml.etree.ElementTree as ET  # our own pytest has just written what is re
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
+from html import escape
 from pathlib import Path
-from xml.sax.saxutils import escape, quoteattr
 
 import pytest
 from _pytest.junitxml import LogXML, xml_key
@@ -97,7 +97,7 @@ def _case(result: Result, report: RunReport) -> tuple[str, str]:
     elif result.is_finding:
         outcome = "skipped" if not report.gates(result) else "failure" if result.verdict in _FAILURES else "error"
         text = render(result)
-        said = _element(outcome, escape(text), type=result.verdict, message=text.partition("\n")[0])
+        said = _element(outcome, escape(text, quote=False), type=result.verdict, message=text.partition("\n")[0])
     properties = _properties(id=result.check, verdict=result.verdict, level=result.level, cause=" ".join(result.causes), see=result.link)
     return outcome, _element("testcase", properties + said, classname=result.target, name=f"{result.check} {result.wanted}")
 
@@ -125,4 +125,4 @@ def _element(tag: str, content: str = "", /, **attributes: str) -> str:
 
 @lru_cache(_KEPT)
 def _attribute(name: str, value: str) -> str:
-    return f" {name}={quoteattr(one_line(value))}"
+    return f' {name}="{escape(one_line(value))}"'

@@ -34,9 +34,9 @@ _OPENED = re.compile(r"(O_WRONLY|O_RDWR|O_CREAT|O_TRUNC)")
 _HARMLESS = re.compile(r'"/dev/(null|tty|pts/\d+|ptmx|zero)"')
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def host(lab: RunningLab) -> Iterator[Host]:
-    """A healthy guest whose agent is halted: it writes all the time."""
+    """A healthy guest whose agent is halted: it writes all the time. The last of the tests changes it."""
     lab.lab.start("untouched")
     try:
         found = Host(lab.lab, "untouched")

@@ -18,7 +18,7 @@ SMOKE = [fault for fault in faults().values() if fault.smoke]
 
 @pytest.fixture(scope="module")
 def outcomes(lab: RunningLab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
-    found = prove(lab, SMOKE, tmp_path_factory.mktemp("smoke") / "broken", lambda _: None)
+    found = prove(lab, SMOKE, tmp_path_factory.mktemp("smoke") / "broken", lambda _: None, together=2, lanes=2)
     return {outcome.fault.name: outcome for outcome in found}
 
 
