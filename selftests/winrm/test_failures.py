@@ -191,7 +191,7 @@ def test_a_collector_that_is_stopped_in_the_middle() -> None:
 @pytest.mark.parametrize("failure", ["wrong", "cut", "refused", "quota", "slow"])
 def test_a_password_is_never_shown(failure: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    behaviour = Behaviour(cut="Create" if failure == "cut" else "", max_shells=0 if failure == "quota" else 9, idle=99)
+    behaviour = Behaviour(cut="Create" if failure == "cut" else "", max_shells=0 if failure == "quota" else 9, idle=9)
     with windows(behaviour=behaviour) as server:
         wrong = failure in {"wrong", "refused"}
         found = other(free_port("127.0.0.1")) if failure == "refused" else target(server, "no_ssl=true", PLANTED if wrong else "P@ss w0rd!")

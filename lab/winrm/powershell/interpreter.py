@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from tree_sitter import Node
 
 from lab.winrm.powershell import operators
-from lab.winrm.powershell.tree import core, parse, parts, text
+from lab.winrm.powershell.tree import core, operands, parse, parts, text
 from lab.winrm.powershell.values import (
     Char,
     DotNet,
@@ -56,6 +56,9 @@ class Call:
     positional: list[Any]
     named: Hash
     input: list[Any]
+
+
+_CONSTANTS = {"true": True, "false": False, "null": None}
 
 
 class Machine(Protocol):
@@ -209,11 +212,15 @@ class Interpreter:
 
     def lookup(self, name: str) -> Any:
         """A variable, of the innermost scope that has it."""
-        if name.lower().startswith("env:"):
+        known = name.lower()
+        if known.startswith("env:"):
             return self.machine.environment[name[4:]]
-        if name.lower() in {"true", "false", "null"}:
-            return {"true": True, "false": False, "null": None}[name.lower()]
-        return next((scope[name] for scope in reversed(self.scopes) if scope.has(name)), None)
+        if known in _CONSTANTS:
+            return _CONSTANTS[known]
+        for scope in reversed(self.scopes):
+            if scope.has(name):
+                return scope[name]
+        return None
 
     def _assign(self, node: Node) -> None:
         left, operator, right = parts(node)
@@ -321,9 +328,9 @@ class Interpreter:
         return operators.unary(operator, self.value(inner[-1]))
 
     def _binary(self, node: Node) -> Any:
-        children = [core(child) for child in node.children]
-        value = self.value(children[0])
-        for operator, operand in zip(children[1::2], children[2::2], strict=True):
+        first, *others = operands(node)
+        value = self.value(first)
+        for operator, operand in zip(others[::2], others[1::2], strict=True):
             word = text(operator).lower()
             if word in {"-and", "-or"}:
                 value = (truth(value) and truth(self.value(operand))) if word == "-and" else (truth(value) or truth(self.value(operand)))

@@ -46,6 +46,12 @@ def parts(node: tree_sitter.Node) -> tuple[tree_sitter.Node, ...]:
 
 
 @lru_cache(_NODES)
+def operands(node: tree_sitter.Node) -> tuple[tree_sitter.Node, ...]:
+    """Of a chain of operators: first operand, operator, second operand, …"""
+    return tuple(core(child) for child in node.children)
+
+
+@lru_cache(_NODES)
 def text(node: tree_sitter.Node) -> str:
     """The source of a node."""
     return (node.text or b"").decode()
