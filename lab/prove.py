@@ -23,7 +23,7 @@ from lab.images import DEFAULT
 from lab.machine import MACHINE
 from lab.shell import LabError
 
-WAVE, LANES = 5, 3
+WAVE, LANES = 3, 3
 """Guests that the suite reads together, and how many such waves there are at a time: most of the time they wait for an agent.
 
 A guest with systemd takes seven inotify instances, of which root has 128 for all that runs on the machine.

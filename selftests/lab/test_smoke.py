@@ -18,6 +18,7 @@ SMOKE = [fault for fault in faults().values() if fault.smoke]
 
 @pytest.fixture(scope="module")
 def outcomes(lab: RunningLab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    """Few guests, each for several faults: a boot takes longer than to wait for one that is mended."""
     found = prove(lab, SMOKE, tmp_path_factory.mktemp("smoke") / "broken", lambda _: None, together=2, lanes=2)
     return {outcome.fault.name: outcome for outcome in found}
 
