@@ -93,6 +93,7 @@ def test_a_bad_file_is_one_line_before_any_work(tmp_path: Path) -> None:
     code, output, results, _ = judged(tmp_path, waiver("LIN-99"))
     assert code == 4
     assert "waiver 1: LIN-99 is no check" in output
+    assert "--waivers: " in output
     assert "Traceback" not in output
     assert results == {}
 

@@ -50,7 +50,7 @@ def alone(examples: str, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 
 @pytest.mark.usefixtures("isolated_network")
-@pytest.mark.parametrize("options", [["-n", "auto"], ["-n", "2", "--dist", "each"], ["-n", "0"]])
+@pytest.mark.parametrize("options", [["-n", "auto"], ["-n", "3", "--dist", "each"], ["-n", "0"]])
 def test_the_reports_are_the_same_as_without(options: list[str], examples: str, alone: Outcome, tmp_path: Path) -> None:
     spread = Outcome(tmp_path, examples, *options)
     assert (spread.code, spread.json) == (alone.code, alone.json), spread.text

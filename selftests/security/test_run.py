@@ -152,7 +152,7 @@ def test_workers_of_xdist_are_told_the_password(reports: Path) -> None:
     pytest.importorskip("xdist")
     with windows() as server:
         host = f"winrm://{ACCOUNT.user}@127.0.0.1:{server.port}?no_ssl=true"
-        done = suite(reports, f"--hosts={host}", "-n1", **{PASSWORD_VARIABLE: ACCOUNT.password})
+        done = suite(reports, f"--hosts={host}", "-n2", **{PASSWORD_VARIABLE: ACCOUNT.password})
     assert "could not be read" not in done.stdout
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert leaks(reports, done, ACCOUNT.password) == []

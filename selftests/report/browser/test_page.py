@@ -145,7 +145,8 @@ def test_the_keyboard_reaches_everything(show: Show) -> None:
     expect(page.locator(".vm .finding").filter(visible=True)).to_have_count(3)
 
 
-@pytest.mark.parametrize(("count", "scheme"), [(1, "light"), (12, "light"), (12, "dark")])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("count", [1, 40])
 def test_axe_finds_nothing(count: int, scheme: str, show: Show, axe: str) -> None:
     bad = ROOT / "examples/bad-vm.recording"
     page = show(run_report(vm("bad-vm", bad)) if count == 1 else fleet_with_everything(count), color_scheme=scheme)
@@ -250,18 +251,18 @@ HOSTILE = [
 def test_a_hostile_value_injects_nothing(show: Show) -> None:
     """Each in a VM of its own, wherever a VM, or who writes a waiver, has the say."""
     page = show(run_report(*map(hostile, HOSTILE), vm("good", REAL / "healthy.recording")))
-    assert (show.directory / "report.html").stat().st_size < 1_000_000
+    assert (show.directory / "report.html").stat().st_size < 300_000
     assert len(names(page)) == len(HOSTILE) + 1
     page.locator("details.vm").evaluate_all("(all) => all.forEach((one) => (one.open = true))")
     expect(page.locator(".vm .finding").filter(visible=True)).to_have_count(3 * len(HOSTILE))
     text = page.locator("body").inner_text()
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
-    for value in HOSTILE:
+    for value, of_vm in zip(HOSTILE, page.locator("details.vm").all_inner_texts()[:-1], strict=True):
         if len(value) > LONGEST:
-            assert "of 1000000 characters; all are in the report of --json=FILE" in text
-            assert "# a command of 1000000 characters" in text
+            assert "of 1000000 characters; all are in the report of --json=FILE" in of_vm
+            assert "# a command of 1000000 characters" in of_vm
         else:
-            assert bounded(value.split()[0]) in text, value
+            assert bounded(value.split()[0]) in of_vm
 
 
 def hostile(value: str) -> Vm:
