@@ -11,7 +11,7 @@ build() { # the packages of a layer, then each part of the recipe
   fi
   umount /etc/resolv.conf # the machine's
   for part in $RECIPE; do
-    if [ -d "/mnt/$part/root" ]; then cp -r "/mnt/$part/root/." /; fi
+    (cd "/mnt/$part" && if [ -d root ]; then cp -r root/. /; fi)
     # shellcheck source=/dev/null
     . "/mnt/$part/setup.sh"
   done
