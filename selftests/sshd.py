@@ -80,6 +80,7 @@ def isolated_network() -> None:
 class Sshd:
     """A running server. ``config``: an ssh_config with which its clients touch nothing of this machine's user."""
 
+    pid: int
     host: str
     port: int
     directory: Path
@@ -136,7 +137,11 @@ def public_directory() -> Iterator[Path]:
 def running_sshd(
     options: Sequence[str] = (), *, host: str = "127.0.0.1", host_keys: Sequence[str] = ("ed25519",), port: int = 0
 ) -> Iterator[Sshd]:
-    """Start a server with these lines of sshd_config before its own; they win. Stopped, by its pid, at the end. Port 0: a free one."""
+    """Start a server with these lines of sshd_config before its own; they win. Stopped, by its pid, at the end. Port 0: a free one.
+
+    After ``loopback_only`` it is as on a machine of its own: who logs in sees no processes of other tests, and none of this user's
+    start-up files is run.
+    """
     program = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
     if program is None:
         missing("sshd is missing: apt-get install openssh-server")
@@ -161,7 +166,7 @@ def running_sshd(
             f"ListenAddress {host}:{port}",
             *(f"HostKey {directory}/host_{kind}" for kind in host_keys),
             f"AuthorizedKeysFile {authorized}",
-            f"PidFile {directory}/pid",
+            "PidFile none",
             "UsePAM no",
             "StrictModes no",
             "UseDNS no",
@@ -171,19 +176,24 @@ def running_sshd(
             "LogLevel VERBOSE",
             "PrintMotd no",
         ]
+        user, own, namespaces = pwd.getpwuid(os.geteuid()).pw_name, _outside is not None, []
+        if own:
+            (directory / "home").mkdir()
+            lines += [f"Match User {user}", f"SetEnv HOME={directory}/home"]
+            namespaces = ["unshare", "--pid", "--kill-child", "--mount-proc"]
         server.write_text("\n".join(lines) + "\n")
         config = directory / "ssh_config"
         config.write_text(
             f"IdentityFile {key}\nIdentitiesOnly yes\nIdentityAgent none\nUserKnownHostsFile {known_hosts}\n"
             "GlobalKnownHostsFile /dev/null\n"
         )
-        process = subprocess.Popen([program, "-D", "-f", str(server), "-E", str(log)], start_new_session=True)
+        process = subprocess.Popen([*namespaces, program, "-D", "-f", str(server), "-E", str(log)], start_new_session=True)
         try:
             _wait_until_listening(process, host, port, log)
-            user = pwd.getpwuid(os.geteuid()).pw_name
-            yield Sshd(host, port, directory, user, key, known_hosts, config, log)
+            pid = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()) if own else process.pid
+            yield Sshd(pid, host, port, directory, user, key, known_hosts, config, log)
         finally:
-            process.terminate()
+            process.kill()
             process.wait()
 
 

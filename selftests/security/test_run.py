@@ -97,7 +97,7 @@ def test_ssh(sshd: Sshd, accounts: Accounts, tmp_path: Path, reports: Path) -> N
             f"paramiko://{accounts.plain.name}@locked\nssh://{accounts.sudo.name}@locked?ssh_identity_file={sshd.key}\n"
             "ansible://all\n"
         )
-        with watching(int((sshd.directory / "pid").read_text()), log):
+        with watching(sshd.pid, log):
             done = suite(
                 reports,
                 f"--hosts=@{list_}",
