@@ -65,6 +65,8 @@ EXTENSION_CASES = [
     Case("LIN-11", FAIL, {"extensions": "Microsoft.Azure.RecoveryServices.VMSnapshotLinux-1.0.90.0"}, "1.0.91.0 or newer"),
     Case("LIN-11", UNDETERMINED, {"extensions": DENIED}, "denied"),
     Case("LIN-11", UNDETERMINED, {("extension_status", EXTENSION): "{"}, "HandlerStatus"),
+    Case("LIN-11", UNDETERMINED, {("extension_status", EXTENSION): ""}, f"HandlerStatus of {EXTENSION} is empty"),
+    Case("LIN-11", UNDETERMINED, {("extension_state", EXTENSION): "\n"}, f"HandlerState of {EXTENSION} is empty"),
     Case("LIN-11", NOT_APPLICABLE, NOT_INSTALLED, "not installed yet"),
     Case("LIN-12", PASS),
     Case("LIN-12", PASS, NOT_INSTALLED),

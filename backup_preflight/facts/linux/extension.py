@@ -104,8 +104,11 @@ class Extension:
 
     @property
     def state(self) -> str:
-        """``config/HandlerState``: NotInstalled, Installed, Enabled, FailedUpgrade; empty when the file is not there."""
-        return (optional_text(self.recording.section("extension_state", self._directory)) or "").strip()
+        """``config/HandlerState``: NotInstalled, Installed, Enabled, FailedUpgrade; empty when the file is not there.
+
+        Raises NotObserved when the file is empty.
+        """
+        return self._written("extension_state", self._directory, "HandlerState") or ""
 
     @property
     def handler(self) -> Handler | None:
@@ -119,8 +122,8 @@ class Extension:
         return [handler for handler in others if handler]
 
     def _handler(self, directory: str) -> Handler | None:
-        content = optional_text(self.recording.section("extension_status", directory))
-        if content is None or not content.strip():
+        content = self._written("extension_status", directory, "HandlerStatus")
+        if content is None:
             return None
         found = _json(content, f"HandlerStatus of {directory}")
         if not isinstance(found, dict) or "status" not in found:
@@ -129,6 +132,13 @@ class Extension:
         if message is None and isinstance(formatted := found.get("formattedMessage"), dict):
             message = formatted.get("message")
         return Handler(directory, str(found["status"]), str(found.get("code", "")), str(message or "")[:300])
+
+    def _written(self, section: str, directory: str, name: str) -> str | None:
+        """A file that the agent empties and writes anew with each goal state; None when there is none. Raises NotObserved when empty."""
+        content = optional_text(self.recording.section(section, directory))
+        if content is not None and not content.strip():
+            raise NotObserved(Status.ERROR, f"{name} of {directory} is empty, as it is while the agent writes it: run again")
+        return content and content.strip()
 
     @property
     def freeze_tool(self) -> bool | None:
