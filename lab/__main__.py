@@ -111,8 +111,8 @@ def _proven(names: list[str]) -> tuple[Path, bool]:
     print(f"{len(wanted)} faults; recordings go to {work}, which goes when all is proven", flush=True)
     machines = [fault for fault in wanted if fault.image == MACHINE]
     containers = [fault for fault in wanted if fault.image != MACHINE]
-    with ThreadPoolExecutor() as beside, client.running([]) as lab:
-        images = beside.submit(client.build, {fault.image for fault in wanted})
+    with client.running([DEFAULT]) as lab, ThreadPoolExecutor() as beside:
+        images = beside.submit(_build_meanwhile, {fault.image for fault in wanted})
         proven = prove(lab, containers, recordings, _progress)
         controls = beside.submit(control, lab, recordings) if not names else None
         proven += prove(lab, machines, recordings, _progress, together=1, lanes=1)  # one keeps the processors busy
@@ -131,6 +131,12 @@ def _proven(names: list[str]) -> tuple[Path, bool]:
         write_proof(_ROOT / "docs/proof.md", outcomes)
     print(f"{len(outcomes) - len(failed)} passed, {len(failed)} failed in {seconds:.0f} s")
     return recordings, bool(failed)
+
+
+def _build_meanwhile(images: set[str]) -> None:
+    """Build what the first guests do not wait for, with what they leave of the processors."""
+    os.nice(10)  # of this thread, and of what it starts
+    client.build(images)
 
 
 def _chosen(names: list[str]) -> list[Fault]:
