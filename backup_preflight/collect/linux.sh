@@ -28,6 +28,9 @@ nl='
 # Nothing of the account's own environment may change what is seen: not its PATH, not its language, not IFS (busybox takes that).
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin PYTHONDONTWRITEBYTECODE=1
 unset IFS
+# A lost packet, or a name server that is down while the next one answers, must not look like names that do not resolve: the C
+# library's own five seconds for each try are longer than ours for all.
+export RES_OPTIONS='timeout:2 attempts:3'
 # bash, also as sh, takes functions from its environment: what a user calls "grep" must not be ours.
 # shellcheck disable=SC3044,SC2046 # only bash gets there, and names are words
 if [ "${BASH_VERSION:-}" ]; then unset -f compgen && unset -f $(compgen -A function); fi

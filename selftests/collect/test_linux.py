@@ -162,6 +162,31 @@ def test_nothing_answers_and_commands_hang(tmp_path: Path, shell: str) -> None:
     }  # fmt: skip
 
 
+RESOLVER = """\
+import socket
+silent, right = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+silent.bind(("10.0.0.2", 53))
+right.bind(("10.0.0.3", 53))
+print(flush=True)
+while True:
+    query, client = right.recvfrom(512)
+    answer = bytes.fromhex("c00c 0001 0001 00000005 0004 0a000004")
+    right.sendto(query[:2] + bytes.fromhex("8400 0001 0001 0000 0000") + query[12:] + answer, client)
+"""
+
+
+def test_a_name_server_answers_when_the_first_one_is_silent(guest: Guest) -> None:
+    guest.file("/etc/resolv.conf", "nameserver 10.0.0.2\nnameserver 10.0.0.3\n")
+    guest.file("/resolver.py", RESOLVER)
+    setup = """
+for address in 10.0.0.2 10.0.0.3; do ip addr add $address/32 dev lo; done
+python3 layers/root/resolver.py < /dev/null > ready & echo $! >> daemons
+until [ -s ready ]; do :; done
+"""
+    run = guest.run(setup=setup, storage_endpoints="store.example")
+    assert run.lines("dns", "store.example") == ["10.0.0.4"]
+
+
 def test_the_storage_hosts_are_those_of_the_goal_state(guest: Guest) -> None:
     run = installed(guest).run()
     assert sorted(run.recording.subjects("https")) == ["store.blob.core.windows.net", "umsa1.blob.core.windows.net"]
