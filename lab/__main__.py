@@ -26,7 +26,7 @@ from lab.faults import Fault, faults
 from lab.host import Host
 from lab.images import DEFAULT, NAMES, image
 from lab.machine import MACHINE
-from lab.prove import Outcome, check_recordings, prove
+from lab.prove import Outcome, check_recordings, prove, prove_again, prove_once
 from lab.recordings import keep
 from lab.report import write_proof
 from lab.shell import LabError
@@ -113,15 +113,16 @@ def _proven(names: list[str]) -> tuple[Path, bool]:
     containers = [fault for fault in wanted if fault.image != MACHINE]
     with client.running([DEFAULT]) as lab, ThreadPoolExecutor() as beside:
         images = beside.submit(_build_meanwhile, {fault.image for fault in wanted})
-        proven = prove(lab, containers, recordings, _progress)
-        controls = beside.submit(control, lab, recordings) if not names else None
-        proven += prove(lab, machines, recordings, _progress, together=1, lanes=1)  # one keeps the processors busy
+        outcomes = prove_once(lab, containers, recordings, _progress)
         images.result()
-        proven.sort(key=lambda outcome: wanted.index(outcome.fault))
+        # All that is left waits for one emulated guest: it keeps a processor busy.
+        emulated = beside.submit(prove, lab, machines, recordings, _progress, together=1, lanes=1)
+        controls = beside.submit(control, lab, recordings) if not names else None
+        proven = prove_again(lab, outcomes, recordings, _progress) + emulated.result()
         controlled = controls.result() if controls else []
     for outcome in controlled:
         _progress(outcome)
-    outcomes = proven + controlled
+    outcomes = sorted(proven, key=lambda outcome: wanted.index(outcome.fault)) + controlled
     check_recordings(outcomes, recordings)
     failed = [outcome for outcome in outcomes if outcome.problems]
     for outcome in failed:
@@ -135,8 +136,9 @@ def _proven(names: list[str]) -> tuple[Path, bool]:
 
 def _build_meanwhile(images: set[str]) -> None:
     """Build what the first guests do not wait for, with what they leave of the processors."""
-    os.nice(10)  # of this thread, and of what it starts
-    client.build(images)
+    with ThreadPoolExecutor(initializer=os.nice, initargs=(10,)) as gently:
+        gently.submit(client.build, images - {MACHINE}).result()
+    client.build(images & {MACHINE})  # it boots, for which it has only so long
 
 
 def _chosen(names: list[str]) -> list[Fault]:

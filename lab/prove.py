@@ -32,6 +32,9 @@ A guest with systemd takes seven inotify instances, of which root has 128 for al
 ROUNDS = 2
 """Repairs: an administrator who has mended what the report says runs the suite once more, and mends what it says then."""
 
+_NUMBERS = count(1)
+"""For the names of new guests: several proofs may go on at a time."""
+
 _QUIET = {Verdict.PASS.value, Verdict.NOT_APPLICABLE.value}
 _AGENT_DEAD = {"LIN-02", "LIN-09"}
 """Checks after whose failure the agent cannot report to the fabric."""
@@ -81,6 +84,10 @@ class _Guest:
     def name(self) -> str:
         return self.outcome.fault.name
 
+    @property
+    def is_mended(self) -> bool:
+        return not self.outcome.problems and not self.outcome.fault.spoils
+
 
 def prove(
     lab: RunningLab,
@@ -91,46 +98,67 @@ def prove(
     together: int = WAVE,
     lanes: int = LANES,
 ) -> list[Outcome]:
-    """Prove faults, some at a time; the recordings of the broken guests go to ``recordings``.
+    """Prove faults, some at a time; the recordings of the broken guests go to ``recordings``. What went wrong is tried once more."""
+    outcomes = prove_once(lab, faults, recordings, progress, together=together, lanes=lanes)
+    return prove_again(lab, outcomes, recordings, progress)
 
-    What went wrong is tried once more on a new guest, with few others: on a busy machine one may be too slow for the suite's limits.
-    """
-    numbers = count(1)
+
+def prove_once(
+    lab: RunningLab,
+    faults: Sequence[Fault],
+    recordings: Path,
+    progress: Callable[[Outcome], object],
+    *,
+    together: int = WAVE,
+    lanes: int = LANES,
+) -> list[Outcome]:
+    """As ``prove``, without a second try."""
+    # First the image of most: meanwhile others may still be building.
+    waves = _queue(sorted(faults, key=lambda fault: fault.image != DEFAULT), together)
     outcomes: dict[str, Outcome] = {}
 
-    def lane(waves: SimpleQueue[list[Fault]]) -> None:
+    def lane(_: int) -> None:
         """Wave after wave. A guest that was mended, so that the suite finds nothing any more, serves for the next fault."""
         mended: list[_Guest] = []
         while not waves.empty():
             with suppress(Empty):
-                mended = prove_wave(waves.get_nowait(), mended)
-        _each(mended, lambda guest: lab.lab.stop(guest.vm))
+                guests = _wave(lab, waves.get_nowait(), mended, recordings)
+                mended = [guest for guest in guests if guest.is_mended]
+                for guest in guests:
+                    outcomes[guest.name] = guest.outcome
+                    progress(guest.outcome)
+        _stop(lab, mended)
 
-    def prove_wave(wave: Sequence[Fault], mended: list[_Guest]) -> list[_Guest]:
-        guests = [_taken(lab, fault, mended) or _Guest(Outcome(fault), Host(lab.lab, fault.name), f"vm{next(numbers)}") for fault in wave]
-        _each(mended, lambda guest: lab.lab.stop(guest.vm))  # whom nobody took
-        _boot(lab, [guest for guest in guests if not guest.healthy])
-        try:
-            _prove_wave(lab, [guest for guest in guests if not guest.outcome.problems], recordings)
-        except (LabError, subprocess.TimeoutExpired) as error:  # the suite wrote no report
-            for guest in guests:
-                guest.outcome.problems.append(str(error))
-        mended = [guest for guest in guests if not guest.outcome.problems and not guest.outcome.fault.spoils]
-        _each([guest for guest in guests if guest not in mended], lambda guest: lab.lab.stop(guest.vm))
-        for guest in guests:
-            outcomes[guest.name] = guest.outcome
-            progress(guest.outcome)
-        return mended
-
-    # First the image of most: meanwhile others may still be building.
-    waves = _queue(sorted(faults, key=lambda fault: fault.image != DEFAULT), together)
     with ThreadPoolExecutor(lanes) as pool:
-        list(pool.map(lane, [waves] * lanes))
-    again = [fault for fault in faults if outcomes[fault.name].problems]
-    lane(_queue(again, together))
-    for fault in again:
-        outcomes[fault.name].tries = 2
+        list(pool.map(lane, range(lanes)))
     return [outcomes[fault.name] for fault in faults]
+
+
+def prove_again(lab: RunningLab, outcomes: Sequence[Outcome], recordings: Path, progress: Callable[[Outcome], object]) -> list[Outcome]:
+    """Prove what went wrong once more, on new guests with few others: on a busy machine one may be too slow for the suite's limits."""
+    again = prove_once(lab, [outcome.fault for outcome in outcomes if outcome.problems], recordings, progress, lanes=1)
+    for outcome in again:
+        outcome.tries = 2
+    second = {outcome.fault.name: outcome for outcome in again}
+    return [second.get(outcome.fault.name, outcome) for outcome in outcomes]
+
+
+def _wave(lab: RunningLab, faults: Sequence[Fault], mended: list[_Guest], recordings: Path) -> list[_Guest]:
+    """Prove some faults side by side, where possible on guests that were mended before; only those that are mended now still run."""
+    guests = [_taken(lab, fault, mended) or _Guest(Outcome(fault), Host(lab.lab, fault.name), f"vm{next(_NUMBERS)}") for fault in faults]
+    _stop(lab, mended)  # whom nobody took
+    _boot(lab, [guest for guest in guests if not guest.healthy])
+    try:
+        _prove_wave(lab, [guest for guest in guests if not guest.outcome.problems], recordings)
+    except (LabError, subprocess.TimeoutExpired) as error:  # the suite wrote no report
+        for guest in guests:
+            guest.outcome.problems.append(str(error))
+    _stop(lab, [guest for guest in guests if not guest.is_mended])
+    return guests
+
+
+def _stop(lab: RunningLab, guests: Sequence[_Guest]) -> None:
+    _each(guests, lambda guest: lab.lab.stop(guest.vm))
 
 
 def _queue(faults: Sequence[Fault], at_a_time: int) -> SimpleQueue[list[Fault]]:

@@ -121,12 +121,12 @@ def mount_hidden(host: Host) -> None:
     host.run("mkdir -p /data/disk && mount --bind /data /data/disk && mount -t tmpfs tmpfs /data")
 
 
-@fault(advice="LIN-20", repair=lambda host: host.run("systemctl stop freezer"), repaired_by="administrator", spoils=True)
+@fault(advice="LIN-20", hides="LIN-22", repair=lambda host: host.run("systemctl stop freezer"), repaired_by="administrator", spoils=True)
 def freeze_lock_held(host: Host) -> None:
     """another program holds the extension's freeze lock"""
     lock = "/etc/azure/MicrosoftRecoverySvcsSafeFreezeLock"
     code = f'import fcntl, time; f = open("{lock}/SafeFreezeLockFile", "w"); fcntl.lockf(f, fcntl.LOCK_EX); time.sleep(9999)'
-    # Not on the overlay, whose files the kernel's list of locks knows under another device.
+    # Not on the overlay, whose files the kernel's list of locks knows under another device. It hides an earlier fault's scripts.
     host.run("mkdir -p /data/azure /etc/azure && mount --bind /data/azure /etc/azure")
     host.run(f"mkdir -p {lock} && systemd-run --quiet --unit=freezer python3 -c '{code}'")
     host.until(f"grep -q ':'$(stat -c %i {lock}/SafeFreezeLockFile)' ' /proc/locks")
