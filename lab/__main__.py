@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from lab import client, suite
@@ -26,7 +27,7 @@ from lab.faults import Fault, faults
 from lab.host import Host
 from lab.images import DEFAULT, NAMES, image
 from lab.machine import MACHINE
-from lab.prove import Outcome, check_recordings, prove, prove_again, prove_once
+from lab.prove import Outcome, Proof, check_recordings
 from lab.recordings import keep
 from lab.report import write_proof
 from lab.shell import LabError
@@ -113,12 +114,13 @@ def _proven(names: list[str]) -> tuple[Path, bool]:
     containers = [fault for fault in wanted if fault.image != MACHINE]
     with client.running([DEFAULT]) as lab, ThreadPoolExecutor() as beside:
         images = beside.submit(_build_meanwhile, {fault.image for fault in wanted})
-        outcomes = prove_once(lab, containers, recordings, _progress)
+        proof = Proof(lab, recordings, _progress)
+        outcomes = proof.once(containers)
         images.result()
-        # All that is left waits for one emulated guest: it keeps a processor busy.
-        emulated = beside.submit(prove, lab, machines, recordings, _progress, together=1, lanes=1)
+        # One emulated guest at a time, as it keeps a processor busy; beside it there is room for all that is left.
+        emulated = beside.submit(replace(proof, together=1, lanes=1).prove, machines)
         controls = beside.submit(control, lab, recordings) if not names else None
-        proven = prove_again(lab, outcomes, recordings, _progress) + emulated.result()
+        proven = proof.again(outcomes) + emulated.result()
         controlled = controls.result() if controls else []
     for outcome in controlled:
         _progress(outcome)

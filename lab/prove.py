@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -89,58 +89,48 @@ class _Guest:
         return not self.outcome.problems and not self.outcome.fault.spoils
 
 
-def prove(
-    lab: RunningLab,
-    faults: Sequence[Fault],
-    recordings: Path,
-    progress: Callable[[Outcome], object],
-    *,
-    together: int = WAVE,
-    lanes: int = LANES,
-) -> list[Outcome]:
-    """Prove faults, some at a time; the recordings of the broken guests go to ``recordings``. What went wrong is tried once more."""
-    outcomes = prove_once(lab, faults, recordings, progress, together=together, lanes=lanes)
-    return prove_again(lab, outcomes, recordings, progress)
+@dataclass(frozen=True)
+class Proof:
+    """How faults are proven in a lab: ``together`` in a wave, in so many ``lanes``. ``recordings``: where those of broken guests go."""
 
+    lab: RunningLab
+    recordings: Path
+    progress: Callable[[Outcome], object]
+    together: int = WAVE
+    lanes: int = LANES
 
-def prove_once(
-    lab: RunningLab,
-    faults: Sequence[Fault],
-    recordings: Path,
-    progress: Callable[[Outcome], object],
-    *,
-    together: int = WAVE,
-    lanes: int = LANES,
-) -> list[Outcome]:
-    """As ``prove``, without a second try."""
-    # First the image of most: meanwhile others may still be building.
-    waves = _queue(sorted(faults, key=lambda fault: fault.image != DEFAULT), together)
-    outcomes: dict[str, Outcome] = {}
+    def prove(self, faults: Sequence[Fault]) -> list[Outcome]:
+        """Once, and what went wrong once more."""
+        return self.again(self.once(faults))
 
-    def lane(_: int) -> None:
-        """Wave after wave. A guest that was mended, so that the suite finds nothing any more, serves for the next fault."""
-        mended: list[_Guest] = []
-        while not waves.empty():
-            with suppress(Empty):
-                guests = _wave(lab, waves.get_nowait(), mended, recordings)
-                mended = [guest for guest in guests if guest.is_mended]
-                for guest in guests:
-                    outcomes[guest.name] = guest.outcome
-                    progress(guest.outcome)
-        _stop(lab, mended)
+    def once(self, faults: Sequence[Fault]) -> list[Outcome]:
+        # First the image of most: meanwhile others may still be building.
+        waves = _queue(sorted(faults, key=lambda fault: fault.image != DEFAULT), self.together)
+        outcomes: dict[str, Outcome] = {}
 
-    with ThreadPoolExecutor(lanes) as pool:
-        list(pool.map(lane, range(lanes)))
-    return [outcomes[fault.name] for fault in faults]
+        def lane(_: int) -> None:
+            """Wave after wave. A guest that was mended, so that the suite finds nothing any more, serves for the next fault."""
+            mended: list[_Guest] = []
+            while not waves.empty():
+                with suppress(Empty):
+                    guests = _wave(self.lab, waves.get_nowait(), mended, self.recordings)
+                    mended = [guest for guest in guests if guest.is_mended]
+                    for guest in guests:
+                        outcomes[guest.name] = guest.outcome
+                        self.progress(guest.outcome)
+            _stop(self.lab, mended)
 
+        with ThreadPoolExecutor(self.lanes) as pool:
+            list(pool.map(lane, range(self.lanes)))
+        return [outcomes[fault.name] for fault in faults]
 
-def prove_again(lab: RunningLab, outcomes: Sequence[Outcome], recordings: Path, progress: Callable[[Outcome], object]) -> list[Outcome]:
-    """Prove what went wrong once more, on new guests with few others: on a busy machine one may be too slow for the suite's limits."""
-    again = prove_once(lab, [outcome.fault for outcome in outcomes if outcome.problems], recordings, progress, lanes=1)
-    for outcome in again:
-        outcome.tries = 2
-    second = {outcome.fault.name: outcome for outcome in again}
-    return [second.get(outcome.fault.name, outcome) for outcome in outcomes]
+    def again(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """What went wrong, on new guests with few others: on a busy machine one may be too slow for the suite's limits."""
+        second = replace(self, lanes=1).once([outcome.fault for outcome in outcomes if outcome.problems])
+        for outcome in second:
+            outcome.tries = 2
+        by_name = {outcome.fault.name: outcome for outcome in second}
+        return [by_name.get(outcome.fault.name, outcome) for outcome in outcomes]
 
 
 def _wave(lab: RunningLab, faults: Sequence[Fault], mended: list[_Guest], recordings: Path) -> list[_Guest]:

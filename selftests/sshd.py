@@ -176,18 +176,20 @@ def running_sshd(
             "LogLevel VERBOSE",
             "PrintMotd no",
         ]
-        user, own, namespaces = pwd.getpwuid(os.geteuid()).pw_name, _outside is not None, []
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        command = [program, "-D", "-f", str(server), "-E", str(log)]
+        own = _outside is not None
         if own:
             (directory / "home").mkdir()
             lines += [f"Match User {user}", f"SetEnv HOME={directory}/home"]
-            namespaces = ["unshare", "--pid", "--kill-child", "--mount-proc"]
+            command = ["unshare", "--pid", "--kill-child", "--mount-proc", *command]
         server.write_text("\n".join(lines) + "\n")
         config = directory / "ssh_config"
         config.write_text(
             f"IdentityFile {key}\nIdentitiesOnly yes\nIdentityAgent none\nUserKnownHostsFile {known_hosts}\n"
             "GlobalKnownHostsFile /dev/null\n"
         )
-        process = subprocess.Popen([*namespaces, program, "-D", "-f", str(server), "-E", str(log)], start_new_session=True)
+        process = subprocess.Popen(command, start_new_session=True)
         try:
             _wait_until_listening(process, host, port, log)
             pid = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()) if own else process.pid

@@ -11,7 +11,7 @@ from lab import suite
 from lab.client import RunningLab
 from lab.faults import faults
 from lab.host import Host
-from lab.prove import Outcome, prove
+from lab.prove import Outcome, Proof
 
 SMOKE = [fault for fault in faults().values() if fault.smoke]
 
@@ -19,8 +19,8 @@ SMOKE = [fault for fault in faults().values() if fault.smoke]
 @pytest.fixture(scope="module")
 def outcomes(lab: RunningLab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     """Few guests, each for several faults: a boot takes longer than to wait for one that is mended."""
-    found = prove(lab, SMOKE, tmp_path_factory.mktemp("smoke") / "broken", lambda _: None, together=2, lanes=2)
-    return {outcome.fault.name: outcome for outcome in found}
+    proof = Proof(lab, tmp_path_factory.mktemp("smoke") / "broken", lambda _: None, together=2, lanes=2)
+    return {outcome.fault.name: outcome for outcome in proof.prove(SMOKE)}
 
 
 @pytest.mark.parametrize("name", [fault.name for fault in SMOKE])
